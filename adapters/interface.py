@@ -1,0 +1,544 @@
+"""What every adapter is made of: surfaces, bindings, calls, and the machinery behind them.
+
+A *binding* is a row of data: it says how canonical inputs, parameters and reductions map onto one
+callable. :meth:`Binding.call` turns a case into a :class:`Call`, which can be executed
+(:meth:`Adapter.execute`) and written down (:meth:`Adapter.reproducer`): both come from the same
+object, so a reproducer does what was measured.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from ..reference import catalogue
+from ..reference.floats import Float, float_of, is_float
+from ..reference.function import Domain, Function
+from ..reference.outcome import Outcome
+from ..reference.reductions import Rows
+
+#: the version of this interface, for adapters that live in other packages
+INTERFACE = 1
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class _Dtype:
+    """Stands in a binding's fixed arguments for the name of the dtype under test."""
+
+    def __repr__(self) -> str:
+        return "DTYPE"
+
+
+DTYPE = _Dtype()
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The place of a tensor in a call."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """One documented way to ask for a reduction: ``label`` in tables, the oracle's ``meaning``."""
+
+    label: str
+    meaning: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A public namespace. ``style`` says whether its callables are functions or classes."""
+
+    name: str
+    style: Literal["function", "class"] = "function"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call as data: ``path(*args, **kwargs)``, or ``path(**constructor)(*args, **kwargs)``."""
+
+    path: str
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    constructor: Mapping[str, Any] | None
+    arrays: Mapping[str, np.ndarray]
+    #: attributes set on the object after construction, tensors included
+    state: Mapping[str, Any] = field(default_factory=dict)
+    #: the order of axes in which arrays stand here, where it is not the canonical one
+    layout: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    #: what the constructor is given by position
+    constructor_args: tuple[Any, ...] = ()
+
+
+Dialect = Mapping[str, Any] | Callable[[Mapping[str, np.ndarray], Mapping[str, Any], str], Mapping]
+
+
+@dataclass(frozen=True)
+class Binding:
+    """One function on one surface. Make it with :func:`bind`.
+
+    Attributes
+    ----------
+    function : canonical name.
+    callable : attribute path below the surface.
+    args : canonical inputs passed by position, in that order; a parameter among them is passed
+        as a tensor.
+    keywords : canonical input or parameter → the callable's keyword.
+    fixed : keywords always passed; :data:`DTYPE` stands for the dtype's name.
+    reductions : the spellings that the callable documents; the first is its most elementary.
+    dialect : oracle parameters that make it compute what this callable is documented to compute,
+        or a function of (inputs, params, dtype name) giving them, or giving one of them.
+    rows : what happens over the last axis before the reduction.
+    kinds : the encodings of an input that this callable takes, where it takes fewer or others.
+    domains : narrower documented domains of parameters.
+    prepare : how a canonical input becomes the array that is passed (NumPy, linear).
+    layout : the order of axes in which an input is passed, as ``np.transpose`` takes it; its
+        gradient comes back in the canonical order.
+    implied : inputs that the callable has no argument for, because it derives them from the others:
+        what it derives, as a function of the others.
+    at_call : keywords that a class takes when called rather than when constructed.
+    state : canonical inputs that a class keeps as attributes (``PReLU().weight``).
+    attributes : values that such attributes are set to (``training``: False).
+    legacy : whether it still takes ``size_average`` and ``reduce``.
+    random : whether its results are drawn, so that it is judged by what must hold of every draw.
+    min_rank : the lowest rank of the first input that is documented.
+    label : how the table names it, if not by its path.
+    no_gradient : inputs that the callable is documented not to differentiate, with the reason.
+    """
+
+    function: str
+    callable: str
+    args: tuple[str, ...]
+    keywords: Mapping[str, str] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    reductions: tuple[Spelling, ...] = (Spelling("none", "none"),)
+    dialect: Dialect = field(default_factory=dict)
+    rows: Rows = None
+    kinds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    domains: Mapping[str, Domain] = field(default_factory=dict)
+    prepare: Mapping[str, Callable[..., np.ndarray]] = field(default_factory=dict)
+    layout: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    implied: Mapping[str, Callable[[Mapping[str, np.ndarray]], np.ndarray]] = field(
+        default_factory=dict
+    )
+    at_call: frozenset[str] = frozenset()
+    state: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    legacy: bool = False
+    random: bool = False
+    min_rank: int = 0
+    max_rank: int = 4
+    weights: Literal["leading", "broadcast"] = "leading"
+    label: str = ""
+    no_gradient: Mapping[str, str] = field(default_factory=dict)
+    surface: Surface = Surface("")
+
+    @property
+    def name(self) -> str:
+        """How tables and messages name the callable, below its surface."""
+        return self.label or self.callable
+
+    @property
+    def path(self) -> str:
+        """The dotted path of the callable."""
+        return f"{self.surface.name}.{self.callable}"
+
+    @property
+    def id(self) -> str:
+        """Unique name: surface and callable as named in tables, and the function if need be."""
+        return f"{self.surface.name}.{self.name}"
+
+    def reaches(self, name: str) -> bool:
+        """Whether a canonical input or parameter can be given to this callable."""
+        return name in self.args or name in self.keywords or name in self.state
+
+    def resolved_dialect(
+        self, inputs: Mapping[str, np.ndarray], params: Mapping[str, Any], dtype: str
+    ) -> dict[str, Any]:
+        """The oracle parameters of this callable for one case."""
+        if callable(self.dialect):
+            return dict(self.dialect(inputs, params, dtype))
+        return {
+            name: value(inputs, params, dtype) if callable(value) else value
+            for name, value in self.dialect.items()
+        }
+
+    def call(
+        self,
+        inputs: Mapping[str, np.ndarray],
+        params: Mapping[str, Any],
+        spelling: Spelling | None,
+        dtype: str,
+        extra: Mapping[str, Any] = NOTHING,
+    ) -> Call:
+        """The call that evaluates one case. ``extra`` are framework keywords on top.
+
+        Raises ValueError for an input or parameter that the callable cannot be given.
+        """
+        for name in (*inputs, *params):
+            if not self.reaches(name) and name not in self.implied:
+                raise ValueError(f"{self.id} has no way to take {name!r}")
+        arrays = {}
+        for name, array in inputs.items():
+            if name in self.implied:
+                own = self.implied[name](inputs)
+                if not np.array_equal(array, own):
+                    raise ValueError(
+                        f"{self.id} takes {name!r} to be {own.tolist()}, not {array.tolist()}"
+                    )
+                continue
+            prepare = self.prepare.get(name)
+            prepared = array if prepare is None else prepare(array, inputs, params, dtype)
+            order = self.layout.get(name)
+            arrays[name] = prepared if order is None else prepared.transpose(order)
+        keywords: dict[str, Any] = {
+            k: dtype if isinstance(v, _Dtype) else v for k, v in self.fixed.items()
+        }
+        for name, keyword in self.keywords.items():
+            if name in arrays:
+                keywords[keyword] = Slot(name)
+            elif name in params:
+                keywords[keyword] = params[name]
+        if spelling is not None:
+            keywords.update(spelling.arguments)
+        keywords.update(extra)
+        for name in self.args:
+            if name in params:  # a parameter that this callable takes as a tensor
+                arrays[name] = np.asarray(params[name], float_of(dtype).dtype)
+        args = tuple(Slot(name) for name in self.args if name in arrays)
+        state = dict(self.attributes)
+        state |= {attribute: Slot(name) for name, attribute in self.state.items() if name in arrays}
+        if self.surface.style == "function":
+            return Call(self.path, args, keywords, None, arrays, layout=self.layout)
+        late = {self.keywords[n] for n in self.at_call if n in self.keywords}
+        at_call = {k: v for k, v in keywords.items() if k in late}
+        constructor = {k: v for k, v in keywords.items() if k not in late}
+        return Call(self.path, args, at_call, constructor, arrays, state, self.layout)
+
+
+def bind(
+    function: str,
+    callable: str,
+    args: str,
+    /,
+    *,
+    fixed: Mapping[str, Any] = NOTHING,
+    reductions: Iterable[Spelling] = (Spelling("none", "none"),),
+    dialect: Dialect = NOTHING,
+    rows: Rows = None,
+    kinds: Mapping[str, str] = NOTHING,
+    domains: Mapping[str, Domain] = NOTHING,
+    prepare: Mapping[str, Callable[..., np.ndarray]] = NOTHING,
+    layout: Mapping[str, tuple[int, ...]] = NOTHING,
+    implied: Mapping[str, Callable[[Mapping[str, np.ndarray]], np.ndarray]] = NOTHING,
+    at_call: str = "sample_weight",
+    state: Mapping[str, str] = NOTHING,
+    attributes: Mapping[str, Any] = NOTHING,
+    legacy: bool = False,
+    random: bool = False,
+    min_rank: int = 0,
+    max_rank: int = 4,
+    weights: Literal["leading", "broadcast"] = "leading",
+    label: str = "",
+    no_gradient: Mapping[str, str] = NOTHING,
+    **keywords: str,
+) -> Binding:
+    """A row of a surface: ``bind("leaky_relu", "leaky_relu", "x", slope="negative_slope")``.
+
+    ``args`` names the canonical inputs passed by position; every other keyword maps a canonical
+    input or parameter onto the callable's keyword. The options are those of :class:`Binding`.
+    """
+    shown = ", ".join(f"{k}={v!r}" for k, v in fixed.items() if not isinstance(v, _Dtype))
+    return Binding(
+        function,
+        callable,
+        tuple(args.split()),
+        keywords,
+        fixed,
+        tuple(reductions),
+        dialect,
+        rows,
+        {name: tuple(k.split()) for name, k in kinds.items()},
+        domains,
+        prepare,
+        layout,
+        implied,
+        frozenset(at_call.split()),
+        state,
+        attributes,
+        legacy,
+        random,
+        min_rank,
+        max_rank,
+        weights,
+        label or (f"{callable}({shown})" if shown else ""),
+        no_gradient,
+    )
+
+
+def surface(
+    name: str, rows: Sequence[Binding], style: Literal["function", "class"] = "function"
+) -> tuple[Binding, ...]:
+    """The rows of one surface, told where they stand."""
+    return tuple(replace(row, surface=Surface(name, style)) for row in rows)
+
+
+class Adapter(ABC):
+    """Everything nnconform knows of one framework. One subclass a framework, all of it here.
+
+    The class attributes and :attr:`bindings` are usable without the framework installed;
+    everything else imports it.
+    """
+
+    name: ClassVar[str]
+    #: what to pip install, and the distributions whose versions identify the framework
+    requirement: ClassVar[str]
+    distributions: ClassVar[tuple[str, ...]]
+    module: ClassVar[str]
+    bindings: ClassVar[tuple[Binding, ...]]
+    interface: ClassVar[int] = INTERFACE
+
+    # -- what a framework must provide ---------------------------------------------------------
+
+    @abstractmethod
+    def tensor(self, array: np.ndarray) -> Any:
+        """A tensor of the same dtype, shape and bits."""
+
+    @abstractmethod
+    def array(self, tensor: Any) -> np.ndarray:
+        """A NumPy array of the same dtype (bfloat16 from ml_dtypes), shape and bits."""
+
+    @abstractmethod
+    def differentiate(
+        self,
+        compute: Callable[[Mapping[str, Any]], Any],
+        tensors: Mapping[str, Any],
+        wrt: Sequence[str],
+        cotangent: Callable[[tuple[int, ...], str], np.ndarray],
+    ) -> tuple[Any, dict[str, Any], dict[str, str]]:
+        """Value, gradients of ``sum(cotangent * value)`` by input, and refusals with reasons.
+
+        ``compute`` maps tensors by name to the value. ``cotangent(shape, dtype)`` is asked once
+        the value's shape is known.
+        """
+
+    @abstractmethod
+    def unsupported(self, error: BaseException) -> bool:
+        """Whether this exception is the framework saying that it does not offer this dtype."""
+
+    @abstractmethod
+    def source(self, array: np.ndarray) -> str:
+        """An expression that makes the tensor, for reproducers."""
+
+    #: lines that a reproducer begins with
+    preamble: ClassVar[str]
+
+    def start(self) -> None:
+        """Called once in a worker before anything is measured: one thread, no noise."""
+
+    def device(self) -> str:
+        """The device in use."""
+        return "cpu"
+
+    # -- what follows from that ------------------------------------------------------------------
+
+    def installed(self) -> bool:
+        """Whether the framework can be imported, without importing it."""
+        return importlib.util.find_spec(self.module.partition(".")[0]) is not None
+
+    @cached_property
+    def version(self) -> str:
+        """The version of the framework as its distribution states it."""
+        return self._versions()[0]
+
+    def _versions(self) -> list[str]:
+        found = []
+        for name in self.distributions:
+            try:
+                found.append(importlib.metadata.version(name))
+            except importlib.metadata.PackageNotFoundError:
+                continue
+        return found or ["unknown"]
+
+    def lookup(self, path: str) -> Any:
+        """The object at a dotted path; AttributeError if this version has none."""
+        parts = path.split(".")
+        found = importlib.import_module(parts[0])
+        for index, part in enumerate(parts[1:], 2):
+            if not hasattr(found, part):
+                importlib.import_module(".".join(parts[:index]))
+            found = getattr(found, part)
+        return found
+
+    def select(self, function: str, surface: str | None = None, callable: str = "") -> Binding:
+        """The binding of a function: the first there is, or that of a surface and callable."""
+        mine = [b for b in self.bindings if b.function == function]
+        if not mine:
+            known = sorted({b.function for b in self.bindings})
+            raise ValueError(f"{self.name} has no binding of {function!r}; it has {known}")
+        for binding in mine:
+            if surface in (None, binding.surface.name) and callable in ("", binding.name):
+                return binding
+        raise ValueError(
+            f"{self.name} has no binding of {function!r} on surface {surface!r}"
+            f"{f' named {callable!r}' if callable else ''}; it has {[b.id for b in mine]}"
+        )
+
+    def execute(
+        self,
+        call: Call,
+        wrt: Sequence[str] = (),
+        cotangent: Callable[[tuple[int, ...], str], np.ndarray] | None = None,
+    ) -> Outcome:
+        """Make the call; what it raised or warned is part of the outcome."""
+        outcome = Outcome()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                self._execute(call, wrt, cotangent, outcome)
+            except Exception as error:
+                outcome.error = error
+        outcome.warnings = [f"{w.category.__name__}: {w.message}" for w in caught]
+        return outcome
+
+    def _execute(self, call: Call, wrt: Sequence[str], cotangent: Any, outcome: Outcome) -> None:
+        target = self.lookup(call.path)
+        tensors = {name: self.tensor(array) for name, array in call.arrays.items()}
+
+        def compute(current: Mapping[str, Any]) -> Any:
+            def fill(value: Any) -> Any:
+                return current[value.name] if isinstance(value, Slot) else value
+
+            made = target
+            if call.constructor is not None:
+                keywords = {k: fill(v) for k, v in call.constructor.items()}
+                made = target(*map(fill, call.constructor_args), **keywords)
+                for attribute, value in call.state.items():
+                    self.set_state(made, attribute, fill(value), isinstance(value, Slot))
+            return made(*map(fill, call.args), **{k: fill(v) for k, v in call.kwargs.items()})
+
+        if wrt:
+            assert cotangent is not None
+            value, gradients, refused = self.differentiate(compute, tensors, wrt, cotangent)
+            outcome.gradients = {
+                n: self.array(g).transpose(np.argsort(call.layout[n]))
+                if n in call.layout
+                else self.array(g)
+                for n, g in gradients.items()
+            }
+            outcome.refused = refused
+        else:
+            value = compute(tensors)
+        outcome.value = self.array(value)
+
+    def set_state(self, made: Any, attribute: str, value: Any, is_tensor: bool) -> None:
+        """Put a value, or a tensor, in place of an object's attribute."""
+        setattr(made, attribute, value)
+
+    def evaluate(
+        self,
+        function: str,
+        inputs: Mapping[str, Any],
+        params: Mapping[str, Any] | None = None,
+        reduction: str | None = None,
+        dtype: str = "float32",
+        surface: str | None = None,
+        gradient: bool = False,
+        *,
+        callable: str = "",
+        cotangent: Any = None,
+    ) -> Outcome:
+        """What this framework does with a case given in canonical terms.
+
+        ``reduction`` is one of the callable's own spellings, or the oracle's name for it; the
+        callable's own default if None. Floating inputs are made in ``dtype``. Raises ValueError
+        for names that are unknown; whatever the framework raises is the outcome's ``error``.
+        """
+        binding = self.select(function, surface, callable)
+        described: Function = catalogue()[function]
+        kind: Float = float_of(dtype)
+        arrays = {}
+        for name, value in inputs.items():
+            if name not in described.inputs and name != "sample_weight":
+                raise ValueError(
+                    f"{function}: unknown input {name!r}; its inputs are {list(described.inputs)}"
+                )
+            array = np.asarray(value)
+            arrays[name] = array.astype(kind.dtype) if is_float(array) else array
+        spelling = None
+        if reduction is not None:
+            named = [s for s in binding.reductions if reduction in (s.label, s.meaning)]
+            if not named:
+                known = [s.label for s in binding.reductions]
+                raise ValueError(f"{binding.id}: unknown reduction {reduction!r}; it has {known}")
+            spelling = named[0]
+        call = binding.call(arrays, params or {}, spelling, dtype)
+        wrt = [n for n in described.differentiable if n in arrays and is_float(arrays[n])]
+
+        def upstream(shape: tuple[int, ...], name: str) -> np.ndarray:
+            value = np.ones(shape) if cotangent is None else np.asarray(cotangent)
+            return value.astype(float_of(name).dtype)
+
+        return self.execute(call, wrt if gradient else (), upstream)
+
+    def reproducer(self, call: Call, want: str = "", got: str = "", of: str = "") -> str:
+        """A stand-alone script of a few lines that makes the call and prints the value.
+
+        ``of`` names the input whose gradient is printed instead.
+        """
+
+        def write(value: Any) -> str:
+            return value.name if isinstance(value, Slot) else repr(value)
+
+        def arguments(args: Iterable[Any], kwargs: Mapping[str, Any]) -> str:
+            return ", ".join([*map(write, args), *(f"{k}={write(v)}" for k, v in kwargs.items())])
+
+        lines = [self.preamble]
+        lines += [f"{name} = {self.source(array)}" for name, array in call.arrays.items()]
+        made = call.path
+        if call.constructor is not None:
+            made = f"{call.path}({arguments(call.constructor_args, call.constructor)})"
+            if call.state:
+                lines.append(f"module = {made}")
+                lines += [
+                    f"module.{k}{'.data' if isinstance(v, Slot) else ''} = {write(v)}"
+                    for k, v in call.state.items()
+                ]
+                made = "module"
+        comment = f"  # got {got}, want {want}" if want else ""
+        made = f"{made}({arguments(call.args, call.kwargs)})"
+        lines += self.print_gradient(made, of) if of in call.arrays else [f"print({made})"]
+        return "\n".join(lines) + comment
+
+    @abstractmethod
+    def print_gradient(self, expression: str, of: str) -> list[str]:
+        """Lines that print the gradient of the sum of an expression with respect to a tensor."""
+
+
+__all__ = [
+    "DTYPE",
+    "INTERFACE",
+    "NOTHING",
+    "Adapter",
+    "Binding",
+    "Call",
+    "Slot",
+    "Spelling",
+    "Surface",
+    "bind",
+    "surface",
+]

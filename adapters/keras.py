@@ -1,0 +1,285 @@
+"""Keras 3: ``keras.activations``, ``keras.losses`` (functions and classes), ``keras.ops``.
+
+The tensors, gradients and dtypes are those of the backend in use, so its adapter does that work.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..reference.floats import float_of
+from . import adapter
+from .interface import DTYPE, Adapter, Binding, Spelling, bind, surface
+from .tensorflow import numpy_source
+
+#: ``keras.losses.Loss``: "sum_over_batch_size and mean sum the loss and divide by the sample
+#: size, and mean_with_sample_weight sums the loss and divides by the sum of the sample weights"
+REDUCTION = (
+    Spelling("none", "none", {"reduction": "none"}),
+    Spelling("None", "none", {"reduction": None}),
+    Spelling("sum", "sum", {"reduction": "sum"}),
+    Spelling("sum_over_batch_size", "mean", {"reduction": "sum_over_batch_size"}),
+    Spelling("mean", "mean", {"reduction": "mean"}),
+    Spelling("mean_with_sample_weight", "weighted_mean", {"reduction": "mean_with_sample_weight"}),
+    Spelling("default", "mean"),
+)
+#: the same of a loss whose own mean is another than Keras': CTC divides by N alone
+PER_SAMPLE = tuple(
+    Spelling(s.label, "batchmean" if s.meaning == "mean" else s.meaning, s.arguments)
+    for s in REDUCTION
+)
+
+#: ``keras.config.epsilon()``: "used to avoid dividing by zero in some operations"
+EPSILON = 1e-7
+
+Inputs = Mapping[str, np.ndarray]
+Params = Mapping[str, Any]
+
+
+def epsilon(inputs: Inputs, params: Params, dtype: str) -> float:
+    """Epsilon in the dtype."""
+    return float_of(dtype).round(EPSILON)
+
+
+def to_epsilon(inputs: Inputs, params: Params, dtype: str) -> tuple[float, float]:
+    """The clip of Kullback-Leibler divergence."""
+    return float_of(dtype).round(EPSILON), 1.0
+
+
+def within_epsilon(inputs: Inputs, params: Params, dtype: str) -> tuple[float, float]:
+    """The clip of the cross-entropies: to [epsilon, 1 − epsilon], each rounded to the dtype."""
+    return float_of(dtype).round(EPSILON), float_of(dtype).round(1 - EPSILON)
+
+
+def encoding(inputs: Inputs, params: Params, dtype: str) -> str:
+    """Hinge: "if binary (0 or 1) labels are provided they will be converted to -1 or 1"."""
+    target = inputs["target"]
+    return "bit" if bool(np.all((target == 0) | (target == 1))) else "sign"
+
+
+def all_steps(inputs: Inputs) -> np.ndarray:
+    """CTC takes every sample to be as long as the batch."""
+    steps, samples, _ = inputs["log_probs"].shape
+    return np.full(samples, steps)
+
+
+def until_blank(inputs: Inputs) -> np.ndarray:
+    """CTC counts the labels that are not 0: "0 always represents the blank/mask index"."""
+    return np.count_nonzero(inputs["targets"], axis=1)
+
+
+def _losses(functional: bool) -> list[Binding]:
+    """The losses, whose functional and class forms take the same arguments."""
+    per_sample: dict[str, Any] = (
+        {}
+        if functional
+        else {
+            "reductions": REDUCTION,
+            "sample_weight": "sample_weight",
+            "weights": "broadcast",
+        }
+    )
+    own = {} if functional else {"dtype": DTYPE}
+
+    def row(
+        function: str,
+        name: str,
+        cls: str,
+        /,
+        fixed: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Binding:
+        return bind(
+            function,
+            name if functional else cls,
+            "target input",
+            fixed={**(fixed or {}), **own},
+            **{**per_sample, **options},
+        )
+
+    binary = ("binary_crossentropy", "BinaryCrossentropy")
+    categorical = ("categorical_crossentropy", "CategoricalCrossentropy")
+    sparse = ("sparse_categorical_crossentropy", "SparseCategoricalCrossentropy")
+    logits = {"from_logits": True}
+    return [
+        row("mean_absolute_error", "mean_absolute_error", "MeanAbsoluteError", rows="mean"),
+        row("mean_squared_error", "mean_squared_error", "MeanSquaredError", rows="mean"),
+        row("huber", "huber", "Huber", delta="delta", rows="mean"),
+        row(
+            "hinge",
+            "hinge",
+            "Hinge",
+            kinds={"target": "sign bit"},
+            dialect={"labels": encoding},
+            rows="mean",
+        ),
+        row(
+            "poisson_nll",
+            "poisson",
+            "Poisson",
+            dialect={"log_input": False, "eps": epsilon},
+            rows="mean",
+        ),
+        row(
+            "kl_divergence",
+            "kl_divergence",
+            "KLDivergence",
+            dialect={"log_input": False, "clip": to_epsilon},
+            rows="sum",
+        ),
+        row(
+            "binary_cross_entropy",
+            *binary,
+            label_smoothing="label_smoothing",
+            dialect={"clip": within_epsilon},
+            rows="mean",
+        ),
+        row(
+            "binary_cross_entropy_with_logits",
+            *binary,
+            fixed=logits,
+            label_smoothing="label_smoothing",
+            rows="mean",
+        ),
+        *(
+            binding
+            for axis in (-1, 1)
+            for binding in (
+                row(
+                    "categorical_cross_entropy",
+                    *categorical,
+                    fixed={} if axis == -1 else {"axis": axis},
+                    label_smoothing="label_smoothing",
+                    kinds={"target": "distribution"},
+                    dialect={"axis": axis, "normalize": True, "clip": within_epsilon},
+                ),
+                row(
+                    "cross_entropy",
+                    *categorical,
+                    fixed=logits if axis == -1 else {**logits, "axis": axis},
+                    label_smoothing="label_smoothing",
+                    kinds={"target": "distribution"},
+                    dialect={"axis": axis},
+                ),
+            )
+        ),
+        row(
+            "categorical_cross_entropy",
+            *sparse,
+            kinds={"target": "class_index"},
+            dialect={"axis": -1, "normalize": "after", "clip": within_epsilon},
+        ),
+        row(
+            "cross_entropy",
+            *sparse,
+            fixed=logits,
+            ignore_index="ignore_class",
+            kinds={"target": "class_index"},
+            dialect={"axis": -1},
+        ),
+        bind(
+            "ctc",
+            "ctc" if functional else "CTC",
+            "targets log_probs",
+            fixed=own,
+            kinds={"log_probs": "logits"},
+            dialect={"from_logits": True},
+            layout={"log_probs": (1, 0, 2)},
+            implied={"input_lengths": all_steps, "target_lengths": until_blank},
+            **{**per_sample, **({} if functional else {"reductions": PER_SAMPLE})},
+        ),
+    ]
+
+
+ACTIVATIONS = surface(
+    "keras.activations",
+    [
+        bind("linear", "linear", "x"),
+        bind("sigmoid", "sigmoid", "x"),
+        bind("tanh", "tanh", "x"),
+        bind("hard_tanh", "hard_tanh", "x"),
+        bind("relu", "relu", "x"),
+        bind("leaky_relu", "leaky_relu", "x", slope="negative_slope"),
+        bind("leaky_relu", "relu", "x", slope="negative_slope", label="relu(negative_slope)"),
+        bind("elu", "elu", "x", alpha="alpha"),
+        bind("softmax", "softmax", "x", axis="axis"),
+        bind("log_softmax", "log_softmax", "x", axis="axis"),
+    ],
+)
+
+OPS = surface(
+    "keras.ops",
+    [
+        bind("step", "heaviside", "x at_zero"),
+        bind("logsumexp", "logsumexp", "x", axis="axis"),
+    ],
+)
+
+FUNCTIONS = surface("keras.losses", _losses(functional=True))
+CLASSES = surface("keras.losses", _losses(functional=False), style="class")
+
+
+@cache
+def framework() -> Any:
+    """The module ``keras``, on TensorFlow unless ``KERAS_BACKEND`` says otherwise."""
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import keras
+
+    return keras
+
+
+class KerasAdapter(Adapter):
+    """Keras 3 on the CPU, eager."""
+
+    name = "keras"
+    module = "keras"
+    requirement = "keras"
+    distributions = ("keras",)
+    bindings: ClassVar[tuple[Binding, ...]] = (*ACTIVATIONS, *OPS, *FUNCTIONS, *CLASSES)
+    preamble = "import numpy as np\nimport keras"
+
+    @cached_property
+    def backend(self) -> Adapter:
+        """The adapter of the framework that Keras computes with."""
+        return adapter(framework().config.backend())
+
+    def start(self) -> None:
+        self.backend.start()
+
+    def device(self) -> str:
+        return self.backend.device()
+
+    def lookup(self, path: str) -> Any:
+        framework()
+        return super().lookup(path)
+
+    def tensor(self, array: np.ndarray) -> Any:
+        return self.backend.tensor(array)
+
+    def array(self, tensor: Any) -> np.ndarray:
+        return self.backend.array(tensor)
+
+    def differentiate(
+        self,
+        compute: Callable[[Mapping[str, Any]], Any],
+        tensors: Mapping[str, Any],
+        wrt: Sequence[str],
+        cotangent: Callable[[tuple[int, ...], str], np.ndarray],
+    ) -> tuple[Any, dict[str, Any], dict[str, str]]:
+        return self.backend.differentiate(compute, tensors, wrt, cotangent)
+
+    def unsupported(self, error: BaseException) -> bool:
+        return self.backend.unsupported(error)
+
+    def source(self, array: np.ndarray) -> str:
+        return f"keras.ops.convert_to_tensor({numpy_source(array)})"
+
+    def print_gradient(self, expression: str, of: str) -> list[str]:
+        imported = self.backend.preamble.splitlines()[-1]
+        return [imported, *self.backend.print_gradient(expression, of)]

@@ -1,0 +1,255 @@
+"""TensorFlow: ``tf.nn``, ``tf.math``, ``tf.compat.v1.losses``, eager on the CPU."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..reference.floats import is_float
+from .interface import Adapter, Binding, Spelling, bind, surface
+
+#: ``tf.compat.v1.losses.Reduction``, each member with the meaning that its documentation gives
+REDUCTION = (
+    Spelling("NONE", "none", {"reduction": "none"}),
+    Spelling("SUM", "sum", {"reduction": "weighted_sum"}),
+    Spelling("SUM_OVER_BATCH_SIZE", "mean", {"reduction": "weighted_sum_over_batch_size"}),
+    Spelling("MEAN", "weighted_mean", {"reduction": "weighted_mean"}),
+    Spelling(
+        "SUM_BY_NONZERO_WEIGHTS", "nonzero_mean", {"reduction": "weighted_sum_by_nonzero_weights"}
+    ),
+    Spelling(
+        "SUM_OVER_NONZERO_WEIGHTS", "nonzero_mean", {"reduction": "weighted_sum_by_nonzero_weights"}
+    ),
+    Spelling("default", "nonzero_mean"),
+)
+
+#: the class axis of TensorFlow's losses, unless they are told another
+LAST = {"axis": -1}
+
+
+def _v1(function: str, callable: str, /, **options: Any) -> Binding:
+    """A loss of ``tf.compat.v1.losses``: labels, predictions, ``weights`` and ``reduction``."""
+    return bind(
+        function,
+        callable,
+        "target input",
+        sample_weight="weights",
+        weights="broadcast",
+        reductions=REDUCTION,
+        **options,
+    )
+
+
+NN = surface(
+    "tf.nn",
+    [
+        bind("sigmoid", "sigmoid", "x"),
+        bind("tanh", "tanh", "x"),
+        bind("relu", "relu", "x"),
+        bind("leaky_relu", "leaky_relu", "x", slope="alpha"),
+        bind("elu", "elu", "x"),
+        bind("softmax", "softmax", "x", axis="axis"),
+        bind("log_softmax", "log_softmax", "x", axis="axis"),
+        bind(
+            "poisson_nll", "log_poisson_loss", "target input", full="compute_full_loss"
+        ),  # exp(input) − target·input: always of the logarithm
+        bind(
+            "binary_cross_entropy_with_logits",
+            "sigmoid_cross_entropy_with_logits",
+            "",
+            target="labels",
+            input="logits",
+        ),
+        bind(
+            "binary_cross_entropy_with_logits",
+            "weighted_cross_entropy_with_logits",
+            "target input pos_weight",
+        ),
+        bind(
+            "cross_entropy",
+            "softmax_cross_entropy_with_logits",
+            "",
+            target="labels",
+            input="logits",
+            kinds={"target": "distribution"},
+            dialect=LAST,
+        ),
+        bind(
+            "cross_entropy",
+            "softmax_cross_entropy_with_logits",
+            "",
+            target="labels",
+            input="logits",
+            fixed={"axis": 1},
+            kinds={"target": "distribution"},
+            dialect={"axis": 1},
+        ),
+        bind(
+            "cross_entropy",
+            "sparse_softmax_cross_entropy_with_logits",
+            "",
+            target="labels",
+            input="logits",
+            kinds={"target": "class_index"},
+            dialect=LAST,
+        ),
+        bind(
+            "ctc",
+            "ctc_loss",
+            "",
+            targets="labels",
+            log_probs="logits",
+            target_lengths="label_length",
+            input_lengths="logit_length",
+            blank="blank_index",
+            kinds={"log_probs": "logits"},
+            dialect={"from_logits": True},
+        ),
+    ],
+)
+
+MATH = surface("tf.math", [bind("logsumexp", "reduce_logsumexp", "x", axis="axis")])
+
+NUMPY = surface("tf.experimental.numpy", [bind("step", "heaviside", "x at_zero")])
+
+V1_LOSSES = surface(
+    "tf.compat.v1.losses",
+    [
+        _v1("mean_absolute_error", "absolute_difference"),
+        _v1("mean_squared_error", "mean_squared_error"),
+        _v1("huber", "huber_loss", delta="delta"),
+        _v1("hinge", "hinge_loss", kinds={"target": "bit"}, dialect={"labels": "bit"}),
+        # "epsilon: A small increment to add to avoid taking a log of zero", 1e-7 by default
+        _v1("binary_cross_entropy", "log_loss", dialect={"epsilon": 1e-7}),
+        _v1(
+            "binary_cross_entropy_with_logits",
+            "sigmoid_cross_entropy",
+            label_smoothing="label_smoothing",
+        ),
+        _v1(
+            "cross_entropy",
+            "softmax_cross_entropy",
+            label_smoothing="label_smoothing",
+            kinds={"target": "distribution"},
+            dialect=LAST,
+            no_gradient={"target": "onehot_labels go through tf.stop_gradient"},
+        ),
+        _v1(
+            "cross_entropy",
+            "sparse_softmax_cross_entropy",
+            kinds={"target": "class_index"},
+            dialect=LAST,
+        ),
+    ],
+)
+
+#: how TensorFlow says that an operation has no kernel, or no type constraint, for a dtype
+REFUSALS = (
+    "is not in the list of allowed values",
+    "Could not find device for node",
+    "Could not find valid device for node",
+    "No OpKernel was registered",
+    "no supported kernel",
+    "not supported on this device",
+)
+
+
+@cache
+def framework() -> Any:
+    """The module ``tensorflow``, imported quietly."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import tensorflow
+
+    return tensorflow
+
+
+class TensorFlowAdapter(Adapter):
+    """TensorFlow on the CPU, eager."""
+
+    name = "tensorflow"
+    module = "tensorflow"
+    requirement = "tensorflow-cpu"
+    distributions = ("tensorflow-cpu", "tensorflow", "tensorflow-intel")
+    bindings: ClassVar[tuple[Binding, ...]] = (*NN, *MATH, *NUMPY, *V1_LOSSES)
+    preamble = "import numpy as np\nimport tensorflow as tf"
+
+    def start(self) -> None:
+        tf = framework()
+        tf.get_logger().setLevel("ERROR")
+        with contextlib.suppress(RuntimeError):  # TensorFlow is at work already
+            tf.config.set_visible_devices([], "GPU")
+            tf.config.threading.set_intra_op_parallelism_threads(1)
+            tf.config.threading.set_inter_op_parallelism_threads(1)
+
+    def lookup(self, path: str) -> Any:
+        framework()
+        first, _, rest = path.partition(".")
+        return super().lookup(f"tensorflow.{rest}" if first == "tf" else path)
+
+    def tensor(self, array: np.ndarray) -> Any:
+        return framework().constant(array)
+
+    def array(self, tensor: Any) -> np.ndarray:
+        return np.array(framework().convert_to_tensor(tensor).numpy())
+
+    def differentiate(
+        self,
+        compute: Callable[[Mapping[str, Any]], Any],
+        tensors: Mapping[str, Any],
+        wrt: Sequence[str],
+        cotangent: Callable[[tuple[int, ...], str], np.ndarray],
+    ) -> tuple[Any, dict[str, Any], dict[str, str]]:
+        tf = framework()
+        leaves = {name: tensors[name] for name in wrt}
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(list(leaves.values()))
+            value = compute(tensors)
+        upstream = self.tensor(cotangent(tuple(value.shape), value.dtype.name))
+        found: dict[str, Any] = {}
+        refused: dict[str, str] = {}
+        try:
+            found = tape.gradient(value, leaves, output_gradients=upstream)
+        except LookupError as error:
+            if len(wrt) == 1:
+                return value, {}, {wrt[0]: str(error).partition("\n")[0]}
+            for name, leaf in leaves.items():
+                try:
+                    found[name] = tape.gradient(value, leaf, output_gradients=upstream)
+                except LookupError as alone:
+                    refused[name] = str(alone).partition("\n")[0]
+        for name in [name for name, gradient in found.items() if gradient is None]:
+            del found[name]
+            refused[name] = f"the gradient is None: nothing connects {name} with the value"
+        return value, found, refused
+
+    def unsupported(self, error: BaseException) -> bool:
+        return any(phrase in str(error) for phrase in REFUSALS)
+
+    def source(self, array: np.ndarray) -> str:
+        return f"tf.constant({numpy_source(array)})"
+
+    def print_gradient(self, expression: str, of: str) -> list[str]:
+        return [
+            "with tf.GradientTape() as tape:",
+            f"    tape.watch({of})",
+            f"    value = {expression}",
+            f"print(tape.gradient(value, {of}))",
+        ]
+
+
+def numpy_source(array: np.ndarray) -> str:
+    """An expression that makes the array, given ``np`` and a framework that brings ml_dtypes.
+
+    Not ``tf.constant(list, "bfloat16")``, which makes 0 of subnormal numbers.
+    """
+    dtype = repr(array.dtype.name)
+    if array.size == 0:
+        return f"np.zeros({array.shape}, {dtype})"
+    values = np.asarray(array, np.float64) if is_float(array) else array
+    text = repr(values.tolist()).replace("inf", "np.inf").replace("nan", "np.nan")
+    return f"np.array({text}, {dtype})"

@@ -1,0 +1,354 @@
+"""PyTorch: ``torch.nn.functional``, ``torch.nn``, and ``torch`` where a function lives there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..reference.floats import is_float
+from ..reference.function import between
+from .interface import Adapter, Binding, Spelling, bind, surface
+
+NONE = Spelling("none", "none", {"reduction": "none"})
+SUM = Spelling("sum", "sum", {"reduction": "sum"})
+MEAN = Spelling("mean", "mean", {"reduction": "mean"})
+BATCHMEAN = Spelling("batchmean", "batchmean", {"reduction": "batchmean"})
+REDUCTION = (NONE, SUM, MEAN, Spelling("default", "mean"))
+
+
+def implicit_axis(inputs: Mapping[str, np.ndarray], *_: Any) -> dict[str, int]:
+    """The axis of ``softmax(dim=None)``: 0 for rank 0, 1 and 3, else 1 (``_get_softmax_dim``)."""
+    return {"axis": 0 if inputs["x"].ndim in (0, 1, 3) else 1}
+
+
+#: torch.nn.BCELoss: "we clamp its log function outputs to be greater than or equal to -100"
+BCE_LOG_FLOOR = {"log_floor": -100.0}
+#: aten/src/ATen/native/Loss.cpp: EPSILON of cosine_embedding_loss; not in the documentation
+COSINE_EPSILON = {"epsilon": 1e-12}
+
+
+def _losses(functional: bool) -> list[Binding]:
+    """The losses, whose functional and class forms take the same arguments."""
+
+    def name(function: str, cls: str) -> str:
+        return function if functional else cls
+
+    options: dict[str, Any] = {"reductions": REDUCTION, "legacy": True}
+    return [
+        bind("mean_absolute_error", name("l1_loss", "L1Loss"), "input target", **options),
+        bind("mean_squared_error", name("mse_loss", "MSELoss"), "input target", **options),
+        bind(
+            "huber",
+            name("huber_loss", "HuberLoss"),
+            "input target",
+            delta="delta",
+            reductions=REDUCTION,
+        ),
+        bind(
+            "smooth_l1", name("smooth_l1_loss", "SmoothL1Loss"), "input target", beta="beta", **options
+        ),
+        bind(
+            "poisson_nll",
+            name("poisson_nll_loss", "PoissonNLLLoss"),
+            "input target",
+            log_input="log_input",
+            full="full",
+            eps="eps",
+            **options,
+        ),
+        bind(
+            "binary_cross_entropy",
+            name("binary_cross_entropy", "BCELoss"),
+            "input target",
+            weight="weight",
+            dialect=BCE_LOG_FLOOR,
+            **options,
+        ),
+        bind(
+            "binary_cross_entropy_with_logits",
+            name("binary_cross_entropy_with_logits", "BCEWithLogitsLoss"),
+            "input target",
+            weight="weight",
+            pos_weight="pos_weight",
+            **options,
+        ),
+        bind(
+            "hinge_embedding",
+            name("hinge_embedding_loss", "HingeEmbeddingLoss"),
+            "input target",
+            margin="margin",
+            **options,
+        ),
+        bind("soft_margin", name("soft_margin_loss", "SoftMarginLoss"), "input target", **options),
+        bind(
+            "margin_ranking",
+            name("margin_ranking_loss", "MarginRankingLoss"),
+            "input1 input2 target",
+            margin="margin",
+            **options,
+        ),
+        bind(
+            "cross_entropy",
+            name("cross_entropy", "CrossEntropyLoss"),
+            "input target",
+            weight="weight",
+            ignore_index="ignore_index",
+            label_smoothing="label_smoothing",
+            **options,
+        ),
+        bind(
+            "nll",
+            name("nll_loss", "NLLLoss"),
+            "input target",
+            weight="weight",
+            ignore_index="ignore_index",
+            **options,
+        ),
+        bind(
+            "kl_divergence",
+            name("kl_div", "KLDivLoss"),
+            "input target",
+            log_target="log_target",
+            reductions=(NONE, SUM, MEAN, BATCHMEAN, Spelling("default", "mean")),
+            legacy=True,
+        ),
+        bind(
+            "multi_margin",
+            name("multi_margin_loss", "MultiMarginLoss"),
+            "input target",
+            weight="weight",
+            p="p",
+            margin="margin",
+            **options,
+        ),
+        bind(
+            "multilabel_margin",
+            name("multilabel_margin_loss", "MultiLabelMarginLoss"),
+            "input target",
+            **options,
+        ),
+        bind(
+            "multilabel_soft_margin",
+            name("multilabel_soft_margin_loss", "MultiLabelSoftMarginLoss"),
+            "input target",
+            weight="weight",
+            **options,
+        ),
+        bind(
+            "cosine_embedding",
+            name("cosine_embedding_loss", "CosineEmbeddingLoss"),
+            "input1 input2 target",
+            margin="margin",
+            dialect=COSINE_EPSILON,
+            **options,
+        ),
+        bind(
+            "triplet_margin",
+            name("triplet_margin_loss", "TripletMarginLoss"),
+            "anchor positive negative",
+            margin="margin",
+            p="p",
+            swap="swap",
+            eps="eps",
+            **options,
+        ),
+        bind(
+            "ctc",
+            name("ctc_loss", "CTCLoss"),
+            "log_probs targets input_lengths target_lengths",
+            blank="blank",
+            zero_infinity="zero_infinity",
+            reductions=REDUCTION,
+            kinds={"log_probs": "log_probability"},
+        ),
+    ]
+
+
+FUNCTIONAL = surface(
+    "torch.nn.functional",
+    [
+        bind("sigmoid", "sigmoid", "x"),
+        bind("tanh", "tanh", "x"),
+        bind("hard_tanh", "hardtanh", "x", min_value="min_val", max_value="max_val"),
+        bind("relu", "relu", "x"),
+        bind("leaky_relu", "leaky_relu", "x", slope="negative_slope"),
+        bind("prelu", "prelu", "x slope"),
+        bind("rrelu", "rrelu", "x", lower="lower", upper="upper"),
+        bind(
+            "rrelu",
+            "rrelu",
+            "x",
+            lower="lower",
+            upper="upper",
+            fixed={"training": True},
+            random=True,
+        ),
+        bind("elu", "elu", "x", alpha="alpha"),
+        bind("softmax", "softmax", "x", axis="dim"),
+        bind("softmax", "softmax", "x", dialect=implicit_axis, label="softmax(dim=None)"),
+        bind("log_softmax", "log_softmax", "x", axis="dim"),
+        bind("log_softmax", "log_softmax", "x", dialect=implicit_axis, label="log_softmax(dim=None)"),
+        *_losses(functional=True),
+    ],
+)
+
+MODULES = surface(
+    "torch.nn",
+    [
+        bind("linear", "Identity", "x"),
+        bind("sigmoid", "Sigmoid", "x"),
+        bind("tanh", "Tanh", "x"),
+        bind("hard_tanh", "Hardtanh", "x", min_value="min_val", max_value="max_val"),
+        bind("relu", "ReLU", "x"),
+        bind("leaky_relu", "LeakyReLU", "x", slope="negative_slope"),
+        bind("prelu", "PReLU", "x", state={"slope": "weight"}),
+        bind(
+            "rrelu", "RReLU", "x", lower="lower", upper="upper", attributes={"training": False}
+        ),
+        bind(
+            "rrelu",
+            "RReLU",
+            "x",
+            lower="lower",
+            upper="upper",
+            label="RReLU().train()",
+            random=True,
+        ),
+        bind("elu", "ELU", "x", alpha="alpha"),
+        bind("softmax", "Softmax", "x", axis="dim"),
+        bind("softmax", "Softmax", "x", dialect=implicit_axis, label="Softmax(dim=None)"),
+        bind("log_softmax", "LogSoftmax", "x", axis="dim"),
+        bind("log_softmax", "LogSoftmax", "x", dialect=implicit_axis, label="LogSoftmax(dim=None)"),
+        *_losses(functional=False),
+        bind(
+            "nll",
+            "NLLLoss2d",
+            "input target",
+            weight="weight",
+            ignore_index="ignore_index",
+            reductions=REDUCTION,
+            legacy=True,
+            min_rank=4,
+        ),
+    ],
+    style="class",
+)
+
+TORCH = surface(
+    "torch",
+    [
+        bind(
+            "step",
+            "heaviside",
+            "x at_zero",
+            domains={"at_zero": between(0, 1, 0.0, 0.5, 1.0)},
+        ),
+        bind("logsumexp", "logsumexp", "x", axis="dim"),
+    ],
+)
+
+
+class TorchAdapter(Adapter):
+    """PyTorch on the CPU, eager."""
+
+    name = "torch"
+    module = "torch"
+    requirement = "torch"
+    distributions = ("torch",)
+    bindings: ClassVar[tuple[Binding, ...]] = (*FUNCTIONAL, *MODULES, *TORCH)
+    preamble = "import torch"
+
+    def start(self) -> None:
+        import torch
+
+        torch.set_num_threads(1)
+
+    def tensor(self, array: np.ndarray) -> Any:
+        import torch
+
+        array = np.array(array, copy=True, order="C")
+        if array.dtype.name == "bfloat16":
+            return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+        return torch.from_numpy(array)
+
+    def array(self, tensor: Any) -> np.ndarray:
+        import ml_dtypes
+        import torch
+
+        tensor = tensor.detach().contiguous()
+        if tensor.dtype == torch.bfloat16:
+            return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+        return tensor.numpy()
+
+    def differentiate(
+        self,
+        compute: Callable[[Mapping[str, Any]], Any],
+        tensors: Mapping[str, Any],
+        wrt: Sequence[str],
+        cotangent: Callable[[tuple[int, ...], str], np.ndarray],
+    ) -> tuple[Any, dict[str, Any], dict[str, str]]:
+        import torch
+
+        def attempt(names: Sequence[str]) -> tuple[Any, dict[str, Any]]:
+            leaves = {
+                n: (t.detach().requires_grad_() if n in names else t) for n, t in tensors.items()
+            }
+            value = compute(leaves)
+            # a module makes a Parameter of the tensor that it is given
+            wanted = {n: getattr(leaves[n], "_nnconform_leaf", leaves[n]) for n in names}
+            dtype = str(value.dtype).removeprefix("torch.")
+            upstream = self.tensor(cotangent(tuple(value.shape), dtype))
+            if not value.requires_grad:
+                raise RuntimeError("the value does not require grad")
+            found = torch.autograd.grad(value, list(wanted.values()), upstream, allow_unused=True)
+            return value, {
+                n: torch.zeros_like(leaves[n]) if g is None else g
+                for n, g in zip(names, found, strict=True)
+            }
+
+        try:
+            value, gradients = attempt(wrt)
+            return value, gradients, {}
+        except (RuntimeError, NotImplementedError) as error:
+            if len(wrt) == 1 or self.unsupported(error):
+                raise
+        gradients, refused = {}, {}
+        for name in wrt:
+            try:
+                value, found = attempt([name])
+                gradients.update(found)
+            except (RuntimeError, NotImplementedError) as error:
+                refused[name] = str(error).partition("\n")[0]
+        if not gradients:
+            raise RuntimeError("; ".join(refused.values()))
+        return value, gradients, refused
+
+    def set_state(self, made: Any, attribute: str, value: Any, is_tensor: bool) -> None:
+        import torch
+
+        if not is_tensor:
+            setattr(made, attribute, value)
+            return
+        parameter = torch.nn.Parameter(value.detach())
+        value._nnconform_leaf = parameter
+        setattr(made, attribute, parameter)
+
+    def unsupported(self, error: BaseException) -> bool:
+        text = str(error)
+        return (
+            "not implemented for" in text
+            or "is not implemented" in text
+            or isinstance(error, NotImplementedError)
+        )
+
+    def source(self, array: np.ndarray) -> str:
+        if is_float(array):
+            values = np.asarray(array, np.float64).tolist()
+            text = repr(values).replace("inf", "float('inf')").replace("nan", "float('nan')")
+            return f"torch.tensor({text}, dtype=torch.{array.dtype.name})"
+        return f"torch.tensor({array.tolist()!r}, dtype=torch.{array.dtype.name})"
+
+    def print_gradient(self, expression: str, of: str) -> list[str]:
+        return [f"{of}.requires_grad_()", f"print(torch.autograd.grad({expression}.sum(), {of})[0])"]

@@ -1,0 +1,1 @@
+"""Cases through adapter and oracle: the error measure, the pytest plugin, the tests, the commands."""

@@ -1,0 +1,292 @@
+"""Cases: a function's inputs and parameters, made in the dtype under test.
+
+One builder draws a case from a source of numbers (see :mod:`.sources`): the corpus is
+deterministic, Hypothesis searches and shrinks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from ..adapters.interface import Binding
+from ..reference import catalogue
+from ..reference.floats import DTYPES, Float, float_of, is_float
+from ..reference.function import INTEGER_KINDS, Function, Input
+from .sources import Corpus, Search, Source
+
+
+@dataclass
+class Case:
+    """Canonical inputs (floats in the dtype under test) and the parameters that are passed."""
+
+    function: Function
+    dtype: str
+    inputs: dict[str, np.ndarray]
+    params: dict[str, Any]
+
+    def arguments(self, dialect: Mapping[str, Any]) -> dict[str, Any]:
+        """Complete arguments of the oracle's formula, widened exactly."""
+        wide = float_of(self.dtype).oracle
+        given = {
+            name: array.astype(wide) if is_float(array) else array
+            for name, array in self.inputs.items()
+            if name != "sample_weight"
+        }
+        return {**given, **self.function.defaults(), **dialect, **self.params}
+
+    @property
+    def sample_weight(self) -> np.ndarray | None:
+        """The widened sample weights, if there are any."""
+        weight = self.inputs.get("sample_weight")
+        return None if weight is None else weight.astype(float_of(self.dtype).oracle)
+
+
+def build(binding: Binding, dtype: str, source: Source) -> Case:
+    """Draw one case that the binding can be given."""
+    function = catalogue()[binding.function]
+    kind = float_of(dtype)
+    params = {
+        name: source.parameter(binding.domains.get(name, p.domain), p.default)
+        for name, p in function.parameters.items()
+        if binding.reaches(name) and p.domain.name not in ("axis", "dialect")
+    }
+    first = next(iter(function.inputs.values()))
+    dims = _dimensions(function, binding, params, source)
+    if binding.reaches("axis"):
+        rank = len(dims["S"]) if first.shape == "S" else len(dims["K"]) + 2
+        params["axis"] = source.choice([-1, *range(-rank, rank)])
+    structural = {**function.defaults(), **params}
+    if not callable(binding.dialect):
+        fixed = {k: v for k, v in binding.dialect.items() if not callable(v)}
+        structural |= {k: v for k, v in fixed.items() if k not in params}
+    inputs: dict[str, np.ndarray] = {}
+    for name, spec in function.inputs.items():
+        if name in binding.implied:
+            inputs[name] = binding.implied[name](inputs)
+            continue
+        if not binding.reaches(name) or (spec.optional and not _wanted(binding, name, source)):
+            continue
+        kinds = tuple(binding.kinds.get(name, _kinds(function, spec, structural)))
+        chosen = kinds[0] if len(kinds) == 1 else source.choice(kinds)
+        inputs[name] = _input(spec, chosen, dims, structural, kind, source, inputs, binding)
+    case = Case(function, dtype, inputs, params)
+    if binding.reaches("sample_weight") and source.integer(0, 1):
+        shape = _loss_shape(case, binding)
+        _weights(case, shape, binding, kind, source)
+    return case
+
+
+def _wanted(binding: Binding, name: str, source: Source) -> bool:
+    return name in binding.args or bool(source.integer(0, 1))
+
+
+def _kinds(function: Function, spec: Input, params: Mapping[str, Any]) -> tuple[str, ...]:
+    chosen = function.facts.get("kind_of", {}).get(spec.name)
+    return (chosen(params),) if chosen else spec.kinds
+
+
+def _dimensions(
+    function: Function, binding: Binding, params: Mapping[str, Any], source: Source
+) -> dict[str, tuple[int, ...]]:
+    """A size for every dimension that the function's shapes name."""
+    first = next(iter(function.inputs.values()))
+    tokens = {t for spec in function.inputs.values() for t in spec.shape.split()}
+    dims: dict[str, tuple[int, ...]] = {}
+    if "S" in tokens:
+        needs_axis = "axis" in function.parameters or binding.rows is not None
+        low = max(binding.min_rank, 1 if needs_axis else 0)
+        rank = max(low, source.integer(low, min(3, binding.max_rank)))
+        sizes = [source.integer(1, 4) for _ in range(rank)]
+        if sizes and source.size > 1:
+            sizes[0] *= source.size
+        dims["S"] = tuple(sizes)
+    if "*K" in tokens:
+        fixed = len(first.shape.split()) - 1
+        low = max(0, binding.min_rank - fixed)
+        rank = source.integer(low, max(low, min(2, binding.max_rank - fixed)))
+        dims["K"] = tuple(source.integer(1, 3) for _ in range(rank))
+    for token, low, high in (("N", 1, 4), ("C", 2, 5), ("D", 1, 4), ("P", 1, 4), ("L", 1, 3)):
+        dims[token] = (source.integer(low, high),)
+    if source.size > 1 and "P" not in tokens:
+        dims["N"] = (dims["N"][0] * source.size,)
+    dims["T"] = (2 * dims["L"][0] + 1 + source.integer(0, 2),)
+    dims["C"] = (max(dims["C"][0], params.get("blank", 0) + 2),) if "L" in tokens else dims["C"]
+    dims["G"] = (params.get("groups", 1) * source.integer(1, 3),)
+    return dims
+
+
+def shape_of(
+    spec: Input, kind: str, dims: Mapping[str, tuple[int, ...]], params: Mapping[str, Any]
+) -> tuple[int, ...]:
+    """The shape of an input; the class dimension stands where ``axis`` says."""
+    tokens = spec.shape.split()
+    if kind == "class_index" and "C" in tokens:
+        tokens.remove("C")
+    named = [t.lstrip("*") for t in tokens if t not in ("C",)]
+    shape = [size for t in named for size in dims[t.partition("|")[0]]]
+    if "C" in tokens:
+        if tokens == ["C"]:
+            return dims["C"]
+        place = params.get("axis", 1)
+        if tokens[:2] == ["T", "N"]:
+            place = 2
+        place = place % (len(shape) + 1)
+        shape.insert(place, dims["C"][0])
+    return tuple(shape)
+
+
+def _input(
+    spec: Input,
+    kind: str,
+    dims: Mapping[str, tuple[int, ...]],
+    params: Mapping[str, Any],
+    dtype: Float,
+    source: Source,
+    drawn: Mapping[str, np.ndarray],
+    binding: Binding,
+) -> np.ndarray:
+    shape = shape_of(spec, kind, dims, params)
+    if kind == "slope":
+        shape = shape if source.integer(0, 1) else (1,)
+        return source.floats(shape, (-2.0, 2.0), dtype)
+    if kind in INTEGER_KINDS:
+        return _indices(kind, shape, dims, params, source, drawn, binding)
+    if kind in ("sign", "bit"):
+        bits = source.integers(shape, 0, 1)
+        return (bits if kind == "bit" else 2 * bits - 1).astype(dtype.dtype)
+    if kind in ("distribution", "log_probability") and "C" in spec.shape.split():
+        return _rows(kind, shape, params.get("axis", 1) if "T" not in spec.shape else 2, dtype, source)
+    return source.floats(shape, element_range(kind, dtype), dtype)
+
+
+def element_range(kind: str, dtype: Float) -> tuple[float, float]:
+    """What ordinary elements of a kind look like; the rest of the range is the aspect ``special``.
+
+    Squares, products and sums of these stay in the dtype's range.
+    """
+    root = 2.0 ** (np.floor(np.log2(dtype.largest)) // 2 - 2)
+    ranges = {
+        "real": (-root, root),
+        "logits": (-root, root),
+        "probability": (0.0, 1.0),
+        "log_probability": (-min(root, 80.0), 0.0),
+        "positive": (2.0**-10, root),
+        "count": (0.0, min(root, 64.0)),
+        "weight": (0.0, 4.0),
+    }
+    return ranges[kind]
+
+
+def _rows(
+    kind: str, shape: tuple[int, ...], axis: int, dtype: Float, source: Source
+) -> np.ndarray:
+    """Rows that are a distribution, or the logarithm of one, to the accuracy of the dtype."""
+    if kind == "distribution":
+        parts = source.floats(shape, (0.0, 1.0), dtype).astype(np.float64)
+        total = parts.sum(axis=axis, keepdims=True)
+        first = np.arange(shape[axis]) == 0
+        lone = np.moveaxis(np.broadcast_to(first, np.moveaxis(parts, axis, -1).shape), -1, axis)
+        return np.where(total == 0, lone, parts / np.where(total == 0, 1, total)).astype(dtype.dtype)
+    logits = source.floats(shape, (-16.0, 16.0), dtype).astype(np.float64)
+    top = logits.max(axis=axis, keepdims=True)
+    return (
+        logits - top - np.log(np.exp(logits - top).sum(axis=axis, keepdims=True))
+    ).astype(dtype.dtype)
+
+
+def _indices(
+    kind: str,
+    shape: tuple[int, ...],
+    dims: Mapping[str, tuple[int, ...]],
+    params: Mapping[str, Any],
+    source: Source,
+    drawn: Mapping[str, np.ndarray],
+    binding: Binding,
+) -> np.ndarray:
+    classes = dims["C"][0]
+    if kind == "class_index":
+        index = source.integers(shape, 0, classes - 1)
+        if binding.reaches("ignore_index"):
+            ignored = source.integers(shape, 0, 4) == 0
+            index = np.where(ignored, params["ignore_index"], index)
+        return index
+    if kind == "label_set":
+        order = np.argsort(source.integers(shape, 0, 99), axis=1, kind="stable")
+        listed = source.integers((shape[0], 1), 0, classes)
+        return np.where(np.arange(classes) < listed, order, -1)
+    if kind == "labels":
+        labels = source.integers(shape, 0, classes - 2)
+        return labels + (labels >= params["blank"])
+    if kind == "target_lengths":
+        lengths = source.integers(shape, 0, dims["L"][0])
+        return np.minimum(lengths, (drawn["input_lengths"] - 1) // 2)  # so that it can be aligned
+    return source.integers(shape, 1, dims["T"][0])  # lengths
+
+
+def _loss_shape(case: Case, binding: Binding) -> tuple[int, ...]:
+    dialect = binding.resolved_dialect(case.inputs, case.params, case.dtype)
+    losses = case.function(**case.arguments(dialect))
+    return losses.shape[:-1] if binding.rows else losses.shape
+
+
+def _weights(
+    case: Case, shape: tuple[int, ...], binding: Binding, kind: Float, source: Source
+) -> None:
+    if binding.weights == "leading":
+        kept = source.choice(range(min(1, len(shape)), len(shape) + 1))
+        shape = shape[:kept]
+    else:
+        scalar = bool(source.integer(0, 1))
+        shape = () if scalar else tuple(s if source.integer(0, 2) else 1 for s in shape)
+    weight = source.floats(shape, (0.0, 4.0), kind)
+    zero = source.integers(shape, 0, 3) == 0
+    case.inputs["sample_weight"] = np.asarray(np.where(zero, 0, weight), kind.dtype)
+
+
+# -- the corpus -----------------------------------------------------------------------------------
+
+#: (flavour, parameters at their defaults, how many times the usual first dimension)
+PLAN: tuple[tuple[str, bool, int], ...] = (
+    ("ordinary", True, 1),
+    ("lattice", True, 8),
+    ("wide", True, 8),
+    ("ordinary", False, 4),
+    ("lattice", False, 2),
+    ("mixed", False, 8),
+    ("mixed", False, 1),
+    ("wide", False, 2),
+)
+
+
+def corpus(binding: Binding, dtype: str, count: int = len(PLAN)) -> Iterator[Case]:
+    """The corpus' cases of a binding: the same bits in every environment."""
+    for index, (flavour, defaults, size) in enumerate(PLAN[:count]):
+        name = f"{binding.function}/{dtype}/{index}"
+        yield build(binding, dtype, Corpus(name, flavour, defaults=defaults, size=size))
+
+
+def searched(binding: Binding, dtype: str, draw: Any) -> Case:
+    """A case that Hypothesis draws."""
+    return build(binding, dtype, Search(draw))
+
+
+@cache
+def fingerprint() -> str:
+    """A hash of the corpus of every function with all its inputs and parameters reachable."""
+    digest = hashlib.sha256()
+    for name, function in catalogue().items():
+        everything = {n: n for n in (*function.inputs, *function.parameters)}
+        binding = Binding(name, name, (), everything)
+        for dtype in DTYPES:
+            for case in corpus(binding, dtype):
+                digest.update(repr(sorted(case.params.items())).encode())
+                for key, array in case.inputs.items():
+                    digest.update(f"{key}{array.shape}{array.dtype}".encode())
+                    digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]

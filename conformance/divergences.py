@@ -1,0 +1,131 @@
+"""Recorded divergences: where a framework is known to differ, why, and how to see that it still does.
+
+The records live in ``divergences.toml``; docs/divergences.md explains every field. A record covers
+only the points its ``where`` selects, in the rows its other fields select, and it must show in each
+of those rows: otherwise the row's verdict is ``fixed`` and the record is out of date.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from packaging.specifiers import SpecifierSet
+
+REASONS = ("documented", "undocumented", "bug")
+
+#: what the expressions of a record may use beside inputs, parameters, got and want
+_NUMPY = {
+    name: getattr(np, name)
+    for name in (
+        "abs any all argmax clip exp expm1 log log1p isfinite isinf isnan maximum max minimum min "
+        "sign sqrt sum where zeros_like ones_like inf nan swapaxes unique take_along_axis"
+    ).split()
+}
+
+
+@dataclass(frozen=True)
+class Record:
+    """One recorded divergence.
+
+    ``reason`` is ``documented`` or ``undocumented`` (by design), or ``bug``. ``where`` selects
+    points: a NumPy expression over canonical inputs, parameters, ``got``, ``want``, ``dtype``,
+    ``u``, ``tiny``, ``largest``. ``case`` selects whole cases by an expression over the same but
+    ``got`` and ``want``. ``raises`` is part of the message of an exception that is the divergence.
+    """
+
+    id: str
+    surface: tuple[str, ...]
+    function: tuple[str, ...]
+    aspect: tuple[str, ...]
+    reason: str
+    why: str
+    link: str = ""
+    callable: tuple[str, ...] = ("*",)
+    dtype: tuple[str, ...] = ("*",)
+    reduction: tuple[str, ...] = ("*",)
+    of: tuple[str, ...] = ("*",)
+    versions: str = ""
+    where: str = ""
+    case: str = ""
+    raises: str = ""
+    evidence: str = ""
+    rare: bool = False
+    _compiled: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def applies(self, identity: Mapping[str, Any]) -> bool:
+        """Whether this record speaks of the table row with that identity."""
+        if self.versions and not SpecifierSet(self.versions, prereleases=True).contains(
+            identity["version"]
+        ):
+            return False
+        return all(
+            any(fnmatchcase(str(identity[name]), pattern) for pattern in getattr(self, name))
+            for name in ("surface", "function", "callable", "dtype", "aspect", "reduction")
+        )
+
+    def covers(self, shape: tuple[int, ...], names: Mapping[str, Any], of: str = "") -> np.ndarray:
+        """Which points of a result of that shape the record covers."""
+        if of and not any(fnmatchcase(of, pattern) for pattern in self.of):
+            return np.zeros(shape, bool)
+        if self.case and not np.any(self._evaluate(self.case, names)):
+            return np.zeros(shape, bool)
+        if not self.where:
+            return np.ones(shape, bool)
+        selected = np.asarray(self._evaluate(self.where, names), bool)
+        if selected.shape == shape:
+            return selected
+        if selected.shape[: len(shape)] == shape:  # one result per row of the selection
+            return selected.reshape(*shape, -1).any(axis=-1)
+        try:
+            return np.array(np.broadcast_to(selected, shape))
+        except ValueError:
+            return np.full(shape, selected.any())
+
+    def _evaluate(self, expression: str, names: Mapping[str, Any]) -> Any:
+        if expression not in self._compiled:
+            self._compiled[expression] = compile(expression, f"<divergence {self.id}>", "eval")
+        with np.errstate(all="ignore"):
+            return eval(self._compiled[expression], {"__builtins__": {}, **_NUMPY, **names})
+
+    @property
+    def note(self) -> str:
+        """The line that stands in the table."""
+        link = f" ({self.link})" if self.link else ""
+        return f"[{self.id}] {self.reason}: {' '.join(self.why.split())}{link}"
+
+
+def parse(text: str) -> tuple[Record, ...]:
+    """Records from TOML. Raises ValueError naming the record and the field that is wrong."""
+    records = []
+    for entry in tomllib.loads(text).get("divergence", []):
+        name = entry.get("id", f"number {len(records) + 1}")
+        unknown = set(entry) - {f for f in Record.__dataclass_fields__ if not f.startswith("_")}
+        missing = {"id", "surface", "function", "aspect", "reason", "why"} - set(entry)
+        if unknown or missing:
+            what = f"unknown {sorted(unknown)}" if unknown else f"missing {sorted(missing)}"
+            raise ValueError(f"divergence {name}: {what}")
+        if entry["reason"] not in REASONS:
+            raise ValueError(f"divergence {name}: reason is {entry['reason']!r}, not one of {REASONS}")
+        listed = ("surface", "function", "aspect", "callable", "dtype", "reduction", "of")
+        fields = {
+            k: (tuple(v) if isinstance(v, list) else (v,)) if k in listed else v
+            for k, v in entry.items()
+        }
+        records.append(Record(**fields))
+    doubles = {r.id for r in records if sum(r.id == other.id for other in records) > 1}
+    if doubles:
+        raise ValueError(f"divergences with the same id: {sorted(doubles)}")
+    return tuple(records)
+
+
+@cache
+def records() -> tuple[Record, ...]:
+    """All recorded divergences."""
+    return parse(files(__package__).joinpath("divergences.toml").read_text(encoding="utf-8"))

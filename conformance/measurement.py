@@ -1,0 +1,455 @@
+"""Measurements: outcomes held against the oracle, gathered into one table row.
+
+A :class:`Subject` is what a row is about; a :class:`Measurement` gathers the row while a test runs.
+Every judgement of an aspect goes through :meth:`Measurement.judge` (numbers against an
+:class:`~.error.Expected`), :meth:`Measurement.raised` (an exception where there should be a value)
+or :meth:`Measurement.check` (a rule), so that records, worst cases and verdicts have one home.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..adapters.interface import Adapter, Binding, Call, Spelling
+from ..reference import catalogue
+from ..reference.floats import Float, float_of, is_float
+from ..reference.function import Function
+from ..reference.outcome import Outcome
+from . import divergences
+from .cases import Case
+from .error import BOUND, Expected, Judge, ulps
+
+Array = np.ndarray
+
+
+class Divergence(AssertionError):
+    """A result outside its bound, or a broken rule, that no record covers."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What one table row is about."""
+
+    adapter: Adapter
+    binding: Binding
+    dtype: str
+    aspect: str
+    reduction: str
+    spelling: Spelling | None = None
+
+    @property
+    def id(self) -> str:
+        """How pytest names it."""
+        parts = [self.binding.id, self.dtype, *([self.reduction] if self.reduction else [])]
+        return "-".join(parts)
+
+    @cached_property
+    def function(self) -> Function:
+        return catalogue()[self.binding.function]
+
+    @property
+    def kind(self) -> Float:
+        return float_of(self.dtype)
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """The identifying columns."""
+        return {
+            "function": self.binding.function,
+            "kind": self.function.kind,
+            "framework": self.adapter.name,
+            "surface": self.binding.surface.name,
+            "callable": self.binding.name,
+            "version": self.adapter.version,
+            "device": self.adapter.device(),
+            "mode": "eager",
+            "dtype": self.dtype,
+            "aspect": self.aspect,
+            "reduction": self.reduction,
+        }
+
+    @cached_property
+    def records(self) -> tuple[divergences.Record, ...]:
+        """The recorded divergences that speak of this row."""
+        return tuple(r for r in divergences.records() if r.applies(self.identity))
+
+    # -- making and judging calls ----------------------------------------------------------------
+
+    def call(self, case: Case, extra: Mapping[str, Any] | None = None) -> Call:
+        return self.binding.call(case.inputs, case.params, self.spelling, self.dtype, extra or {})
+
+    def expected(self, case: Case) -> Judge:
+        """The oracle's side of a case, under this callable's dialect."""
+        dialect = self.binding.resolved_dialect(case.inputs, case.params, self.dtype)
+        return Judge(
+            self.function,
+            case.arguments(dialect),
+            self.kind,
+            self.spelling.meaning if self.spelling else "none",
+            self.binding.rows,
+            case.sample_weight,
+        )
+
+    def differentiated(self, case: Case) -> list[str]:
+        """The inputs of a case with respect to which gradients are taken."""
+        return [
+            name
+            for name in self.function.differentiable
+            if name in case.inputs and is_float(case.inputs[name])
+        ]
+
+    def names(self, case: Case) -> dict[str, Any]:
+        """What a record's expressions can speak of, apart from ``got`` and ``want``."""
+        dialect = self.binding.resolved_dialect(case.inputs, case.params, self.dtype)
+        optional = {n: None for n, spec in self.function.inputs.items() if spec.optional}
+        weight = {"sample_weight": case.sample_weight}
+        return {
+            **optional,
+            **weight,
+            **case.arguments(dialect),
+            "dtype": self.dtype,
+            "u": self.kind.u,
+            "tiny": self.kind.tiny,
+            "largest": self.kind.largest,
+        }
+
+
+@dataclass
+class Worst:
+    """The case behind the largest error."""
+
+    error: float
+    case: Case
+    index: tuple[int, ...]
+    want: float
+    got: float
+    of: str
+    tolerance: float
+    call: Call
+
+
+@dataclass
+class Measurement:
+    """One table row in the making."""
+
+    subject: Subject
+    cases: int = 0
+    points: int = 0
+    max_abs: float = 0.0
+    max_rel: float = 0.0
+    max_ulp: float = 0.0
+    error: float = 0.0
+    worst: Worst | None = None
+    limited: bool = False
+    failure: str = ""
+    shown: dict[str, divergences.Record] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)
+    refusal: str = ""
+    crashed: str = ""
+    #: None before the corpus was judged, then its failure or False
+    corpus_failure: AssertionError | bool | None = None
+
+    def note(self, text: str) -> None:
+        """Add a remark to the row, once."""
+        self.notes.setdefault(" ".join(text.split()))
+
+    # -- judgements ------------------------------------------------------------------------------
+
+    def judge(
+        self,
+        case: Case,
+        call: Call,
+        got: Array,
+        expected: Expected,
+        of: str = "",
+        names: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Hold numbers against what is expected; raises :class:`Divergence` for the rest."""
+        subject, kind = self.subject, self.subject.kind
+        what = f"the gradient with respect to {of}" if of else "the value"
+        if got.shape != expected.want.shape:
+            message = f"{what} has shape {got.shape}, not {expected.want.shape}"
+            self.check(case, call, False, message, names)
+            return
+        if not is_float(got):
+            self.check(case, call, False, f"{what} has dtype {got.dtype}", names)
+            return
+        if got.dtype != kind.dtype:
+            self.note(f"{what} comes back as {got.dtype.name}")
+        distance = expected.absolute(got, kind)
+        error = expected.error(got, kind)
+        excess = error > BOUND
+        wide = got.astype(expected.want.dtype)
+        limited = excess & (expected.limited_error(got, kind) <= BOUND)
+        wrong = excess & ~limited
+        self.limited |= bool(limited.any())
+        self._tally(case, call, wide, expected, distance, error, of, bool(limited.any()))
+        if not wrong.any():
+            return
+        context = {**(names or subject.names(case)), "want": expected.want, "got": wide}
+        wrong &= ~self._covered(wrong, context, of)
+        if wrong.any():
+            index = np.unravel_index(int(np.argmax(np.where(wrong, error, -1))), wrong.shape)
+            at = f" at {tuple(map(int, index))}" if index else ""
+            self._fail(
+                case,
+                call,
+                f"{what}{at} is {wide[index]!s}, the oracle says {expected.want[index]!s}: error "
+                f"{error[index]:.4g} where {BOUND:g} is allowed (in units of u·scale)",
+                Worst(
+                    float(error[index]),
+                    case,
+                    tuple(map(int, index)),
+                    float(expected.want[index]),
+                    float(wide[index]),
+                    of,
+                    float(expected.tolerance(kind, limited=False)[index]),
+                    call,
+                ),
+            )
+
+    def equate(
+        self,
+        case: Case,
+        call: Call,
+        what: str,
+        got: Array,
+        expected: Expected,
+        names: Mapping[str, Any],
+    ) -> None:
+        """Hold a statement between results; ``got`` is widened already."""
+        kind = self.subject.kind
+        error = expected.error(got, kind)
+        distance = expected.absolute(got, kind)
+        self._tally(case, call, got, expected, distance, error, "", False)
+        wrong = error > BOUND
+        if wrong.any():
+            wrong &= ~self._covered(wrong, {**names, "want": expected.want, "got": got}, "")
+        if wrong.any():
+            index = np.unravel_index(int(np.argmax(np.where(wrong, error, -1))), wrong.shape)
+            message = f"{what} does not hold: {got[index]!s} is not {expected.want[index]!s}"
+            self._fail(case, call, message, self._without_numbers(case, call))
+
+    def check(
+        self,
+        case: Case,
+        call: Call,
+        holds: bool,
+        message: str,
+        names: Mapping[str, Any] | None = None,
+        of: str = "",
+    ) -> None:
+        """A rule: raises :class:`Divergence` with the message unless it holds or is recorded."""
+        if holds:
+            return
+        self.error = np.inf
+        if self._covered(np.ones((), bool), names or self.subject.names(case), of).all():
+            self.worst = self.worst or self._without_numbers(case, call)
+            return
+        self._fail(case, call, message, self._without_numbers(case, call))
+
+    def raised(self, case: Case, call: Call, outcome: Outcome) -> None:
+        """An exception where the documentation promises a value."""
+        error = outcome.error
+        assert error is not None
+        text = f"{type(error).__name__}: {error}".strip()
+        if self.subject.adapter.unsupported(error):
+            self.refusal = self.refusal or first_line(text)
+            return
+        self.error = np.inf
+        names = self.subject.names(case)
+        for record in self.subject.records:
+            if record.raises and record.raises in text and record.covers((), names).all():
+                self.shown[record.id] = record
+                self.worst = self.worst or self._without_numbers(case, call)
+                return
+        message = f"raises {first_line(text)}"
+        self._fail(case, call, message, self._without_numbers(case, call))
+
+    def _without_numbers(self, case: Case, call: Call) -> Worst:
+        return Worst(np.inf, case, (), np.nan, np.nan, "", np.nan, call)
+
+    def _covered(self, wrong: Array, names: Mapping[str, Any], of: str) -> Array:
+        covered = np.zeros(wrong.shape, bool)
+        for record in self.subject.records:
+            if not record.raises:
+                these = wrong & record.covers(wrong.shape, names, of)
+                if these.any():
+                    self.shown[record.id] = record
+                    covered |= these
+        return covered
+
+    def _tally(
+        self,
+        case: Case,
+        call: Call,
+        got: Array,
+        expected: Expected,
+        distance: Array,
+        error: Array,
+        of: str,
+        limited: bool,
+    ) -> None:
+        if not error.size:
+            return
+        self.points += error.size
+        with np.errstate(all="ignore"):
+            size = np.abs(expected.want)
+            relative = np.where(distance == 0, 0, distance / size)
+            in_ulps = ulps(distance, expected.want, self.subject.kind)
+        self.max_abs = max(self.max_abs, float(distance.max()))
+        self.max_rel = max(self.max_rel, float(relative.max()))
+        self.max_ulp = max(self.max_ulp, float(np.nanmax(in_ulps, initial=0)))
+        top = float(error.max())
+        if self.worst is None or top > self.error:
+            index = np.unravel_index(int(error.argmax()), error.shape)
+            self.worst = Worst(
+                top,
+                case,
+                tuple(map(int, index)),
+                float(expected.want[index]),
+                float(got[index]),
+                of,
+                float(expected.tolerance(self.subject.kind, limited=limited)[index]),
+                call,
+            )
+        self.error = max(self.error, top)
+
+    def _fail(self, case: Case, call: Call, message: str, worst: Worst) -> None:
+        # Hypothesis comes here again while it shrinks: the last one is the smallest
+        self.failure = message
+        self.worst = worst
+        reproducer = self.subject.adapter.reproducer(call, f"{worst.want}", f"{worst.got}")
+        shown = {k: v.tolist() for k, v in case.inputs.items() if v.size <= 64}
+        raise Divergence(
+            f"{self.subject.binding.id} ({self.subject.dtype}"
+            f"{', ' + self.subject.reduction if self.subject.reduction else ''}): {message}\n"
+            f"inputs: {shown}\nparams: {case.params}\nreproduce with:\n{reproducer}"
+        )
+
+    # -- the row -----------------------------------------------------------------------------------
+
+    def crash(self, reason: str) -> None:
+        """The process could not finish this row."""
+        self.crashed = reason
+
+    @property
+    def verdict(self) -> str:
+        if self.crashed:
+            return "crash"
+        if self.failure:
+            return "fail"
+        if self.refusal and not self.points:
+            return "unsupported"
+        if self.stale:
+            return "fixed"
+        if self.shown:
+            return "known"
+        return "limited" if self.limited else "pass"
+
+    @property
+    def stale(self) -> list[str]:
+        """Records that speak of this row and did not show."""
+        if self.refusal and not self.points:
+            return []
+        return [r.id for r in self.subject.records if r.id not in self.shown and not r.rare]
+
+    def row(self) -> dict[str, Any]:
+        """The table row."""
+        notes = list(self.notes)
+        if self.crashed:
+            notes.insert(0, self.crashed)
+        if self.refusal:
+            notes.insert(0, self.refusal)
+        if self.failure:
+            notes.insert(0, self.failure)
+        if self.verdict == "fixed":
+            notes.insert(0, f"no longer shows: {', '.join(self.stale)}; update divergences.toml")
+        notes += [record.note for _, record in sorted(self.shown.items())]
+        worst, reproducer, tolerance = self._worst_case()
+        return {
+            **self.subject.identity,
+            "cases": self.cases,
+            "points": self.points,
+            "max_abs": self.max_abs,
+            "max_rel": self.max_rel,
+            "max_ulp": self.max_ulp,
+            "error": self.error,
+            "bound": BOUND,
+            "tolerance": tolerance,
+            "verdict": self.verdict,
+            "worst": worst,
+            "reproducer": reproducer,
+            "note": "\n".join(notes),
+        }
+
+    def _worst_case(self) -> tuple[str, str, float]:
+        if self.worst is None:
+            return "", "", float("nan")
+        w = self.worst
+        case, call = w.case, w.call
+        if w.error < np.inf or not np.isnan(w.want):
+            case = smallest_part(w.case, w.index, self.subject)
+            if case is not w.case:
+                call = self.subject.call(case)
+        report = {
+            "inputs": {k: _plain(v) for k, v in case.inputs.items()},
+            "params": {k: _plain(v) for k, v in case.params.items()},
+            "want": _plain(w.want),
+            "got": _plain(w.got),
+        }
+        if w.of:
+            report["gradient of"] = w.of
+        reproducer = self.subject.adapter.reproducer(call, f"{w.want:.9g}", f"{w.got:.9g}", w.of)
+        return json.dumps(report, ensure_ascii=False), reproducer, w.tolerance
+
+
+def smallest_part(case: Case, index: tuple[int, ...], subject: Subject) -> Case:
+    """The part of a case that alone determines one element of the result: an element, or a sample."""
+    function = case.function
+    if subject.spelling is not None and subject.spelling.meaning != "none":
+        return case
+    if subject.binding.rows or "sample_weight" in case.inputs or not index:
+        return case
+    shapes = {name: function.inputs[name].shape for name in case.inputs}
+    first = next(iter(case.inputs.values()))
+    inputs: dict[str, Array] = {}
+    if set(shapes.values()) == {"S"} and not function.coupled and len(index) == first.ndim:
+        if any(a.shape != first.shape for a in case.inputs.values()):
+            return case
+        inputs = {n: a[index].reshape((1,) * subject.binding.min_rank) for n, a in case.inputs.items()}
+    elif all("N" in s.split() or s == "C" for s in shapes.values()) and "P" not in "".join(
+        shapes.values()
+    ):
+        at = index[1] if "T" in shapes[next(iter(shapes))] and len(index) == 3 else index[0]
+        for name, array in case.inputs.items():
+            tokens = shapes[name].split()
+            axis = tokens.index("N") if "N" in tokens else -1
+            inputs[name] = array if axis < 0 else np.take(array, [at], axis=axis)
+    else:
+        return case
+    return Case(function, case.dtype, inputs, case.params)
+
+
+def _plain(value: Any) -> Any:
+    """A JSON value that reads back as the same number."""
+    if isinstance(value, np.ndarray):
+        if value.size > 256:
+            return f"array of shape {value.shape}"
+        return _plain(value.astype(np.float64).tolist() if is_float(value) else value.tolist())
+    if isinstance(value, list):
+        return [_plain(v) for v in value]
+    if isinstance(value, (float, np.floating)) and not np.isfinite(value):
+        return str(value)
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def first_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return (lines[0] if lines else "")[:300]

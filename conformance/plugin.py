@@ -1,0 +1,184 @@
+"""The pytest plugin: which rows are measured, and what becomes of them.
+
+Every pytest session of everyone who installs nnconform loads this module: it imports nothing
+heavy, and does nothing unless the conformance tests are collected.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from .measurement import Subject
+
+MARK = "conformance"
+ROW = "nnconform"
+
+#: name → examples that Hypothesis draws for each row, on top of the corpus
+PROFILES = {"quick": 2, "default": 20, "deep": 300}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("nnconform", "nnconform: conformance of losses and activations")
+    group.addoption("--frameworks", default=None, help="comma-separated; default: all installed")
+    group.addoption("--functions", default=None, help="comma-separated patterns: 'gelu,*entropy*'")
+    group.addoption("--dtypes", default=None, help="comma-separated: float16,bfloat16,…")
+    group.addoption("--conformance-out", default=None, metavar="DIR", help="the run folder")
+    group.addoption(
+        "--conformance-resume", action="store_true", help="leave out what DIR's journal has begun"
+    )
+    group.addoption(
+        "--conformance-memory", type=float, default=0, metavar="GIB", help="address space allowed"
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"{MARK}(aspect): a conformance test of that aspect")
+    profile = getattr(config.option, "hypothesis_profile", None)
+    if profile and profile.startswith("nnconform-"):
+        from hypothesis import settings
+
+        for name, examples in PROFILES.items():
+            settings.register_profile(f"nnconform-{name}", max_examples=examples, database=None)
+    if config.getoption("--conformance-memory"):
+        import resource
+
+        limit = int(config.getoption("--conformance-memory") * 2**30)
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    folder = config.getoption("--conformance-out")
+    config.pluginmanager.register(Rows(config, Path(folder) if folder else None), "nnconform-rows")
+
+
+# -- which rows ----------------------------------------------------------------------------------------
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    mark = metafunc.definition.get_closest_marker(MARK)
+    if mark is None:
+        return
+    from .selection import UsageError, select
+
+    option = metafunc.config.getoption
+    try:
+        subjects = select(
+            mark.args[0], option("--frameworks"), option("--functions"), option("--dtypes")
+        )
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
+    metafunc.parametrize("measurement", subjects, ids=[s.id for s in subjects], indirect=True)
+
+
+@pytest.fixture
+def measurement(request: pytest.FixtureRequest) -> Any:
+    """The table row that a conformance test measures."""
+    from .measurement import Measurement
+
+    subject: Subject = request.param
+    _started(subject)
+    return Measurement(subject)
+
+
+_STARTED: set[str] = set()
+
+
+def _started(subject: Subject) -> None:
+    if subject.adapter.name not in _STARTED:
+        _STARTED.add(subject.adapter.name)
+        subject.adapter.start()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
+    found = pyfuncitem.funcargs.get("measurement")
+    if pyfuncitem.get_closest_marker(MARK) is None or found is None:
+        return (yield)
+    try:
+        result = yield
+    except MemoryError as error:
+        found.crash(f"out of memory: {error}")
+        raise
+    finally:
+        row = found.row()
+        pyfuncitem.user_properties.append((ROW, json.dumps(row, ensure_ascii=False)))
+        rows = pyfuncitem.config.pluginmanager.get_plugin("nnconform-rows")
+        rows.append(pyfuncitem.nodeid, row)
+    if row["verdict"] == "fixed":
+        pytest.fail(row["note"].partition("\n")[0], pytrace=False)
+    if row["verdict"] == "unsupported":
+        pytest.skip(row["note"].partition("\n")[0])
+    return result
+
+
+# -- what becomes of them --------------------------------------------------------------------------------
+
+
+class Rows:
+    """Gathers the rows of a session; appends them to the run folder's journal as they are made."""
+
+    def __init__(self, config: pytest.Config, folder: Path | None) -> None:
+        self.config = config
+        self.rows: list[dict[str, Any]] = []
+        self.journal: Path | None = None
+        if folder is not None:
+            worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+            frameworks = (config.getoption("--frameworks") or "all").replace(",", "+")
+            self.journal = folder / "journal" / f"{frameworks}-{worker}.jsonl"
+            self.journal.parent.mkdir(parents=True, exist_ok=True)
+
+    def write(self, event: str, **content: Any) -> None:
+        """Append an event; the line is complete and flushed before this returns."""
+        if self.journal is not None:
+            with self.journal.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"event": event, **content}, ensure_ascii=False) + "\n")
+
+    def append(self, test: str, row: dict[str, Any]) -> None:
+        self.write("row", test=test, row=row)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        if not config.getoption("--conformance-resume") or self.journal is None:
+            return
+        begun = set()
+        if self.journal.exists():
+            for line in self.journal.read_text(encoding="utf-8").splitlines():
+                if line.startswith('{"event": "start"'):
+                    begun.add(json.loads(line)["test"])
+        left = [item for item in items if item.nodeid not in begun]
+        config.hook.pytest_deselected(items=[i for i in items if i.nodeid in begun])
+        items[:] = left
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.write("collected", count=len(session.items))
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        callspec = getattr(item, "callspec", None)
+        subject = callspec.params.get("measurement") if callspec else None
+        identity = getattr(subject, "identity", None)
+        if identity is not None:
+            self.write("start", test=item.nodeid, identity=identity)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call":
+            self.rows += [json.loads(value) for name, value in report.user_properties if name == ROW]
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self.write("finish")
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if not self.rows:
+            return
+        from ..reports.table import summary, tabulate
+
+        terminalreporter.section("nnconform")
+        terminalreporter.write_line(summary(tabulate(self.rows)).to_string(index=False))
+        if self.journal is not None:
+            terminalreporter.write_line(f"journal: {self.journal}")

@@ -1,0 +1,9 @@
+"""The Hypothesis settings of every conformance test.
+
+Deadlines and health checks are about tests of one's own code; here slow calls belong to others.
+How many examples are drawn is left to the profile in force.
+"""
+
+from hypothesis import HealthCheck, settings
+
+conformance = settings(deadline=None, suppress_health_check=list(HealthCheck), print_blob=False)

@@ -1,0 +1,493 @@
+"""The aspect ``property``: what must hold of a callable whatever the oracle says.
+
+A property is a function of an *examination*: a callable that can be evaluated on canonical inputs,
+whether a framework's or the oracle itself (``tests/`` puts the oracle in a framework's place).
+It yields statements: an equation ``(what, got, want, scale)`` to be held within the suite's bound,
+or an inequality ``(what, truth)`` to be held exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..reference.floats import float_of, is_float
+from ..reference.function import Function
+from .aspects import cotangent
+from .cases import Case
+from .error import BOUND, Expected
+from .measurement import Measurement
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Equation:
+    """got = want, within BOUND·u·scale."""
+
+    what: str
+    got: Array
+    want: Array
+    scale: Array
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Something that is true or not."""
+
+    what: str
+    holds: bool
+
+
+class Inapplicable(Exception):
+    """A property that says nothing of this case."""
+
+
+@dataclass
+class Examination:
+    """One callable under examination, at one case."""
+
+    m: Measurement
+    case: Case
+
+    @property
+    def u(self) -> float:
+        return self.m.subject.kind.u
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Every parameter that the oracle would be given."""
+        dialect = self.m.subject.binding.resolved_dialect(
+            self.case.inputs, self.case.params, self.case.dtype
+        )
+        return {**self.case.function.defaults(), **dialect, **self.case.params}
+
+    def wide(self, name: str) -> Array:
+        return self.case.inputs[name].astype(self.m.subject.kind.oracle)
+
+    def value(self, changes: Mapping[str, Array] | None = None, spelling: str = "") -> Array:
+        """The callable's value, widened, with some inputs changed or with another reduction."""
+        subject = self.m.subject
+        if spelling:
+            found = [s for s in subject.binding.reductions if s.meaning == spelling]
+            if not found:
+                raise Inapplicable
+            subject = replace(subject, spelling=found[0])
+        inputs = {n: np.asarray(a) for n, a in (changes or {}).items()}
+        inputs = {
+            n: a.astype(subject.kind.dtype) if is_float(a) and is_float(self.case.inputs[n]) else a
+            for n, a in inputs.items()
+        }
+        case = replace(self.case, inputs={**self.case.inputs, **inputs})
+        return self._outcome(subject, case)
+
+    def other(self, function: str, inputs: Mapping[str, Array], params: Mapping[str, Any]) -> Array:
+        """Another function of the same surface, at inputs in the dtype."""
+        subject = self.m.subject
+        for binding in subject.adapter.bindings:
+            if (
+                binding.function == function
+                and binding.surface == subject.binding.surface
+                and all(binding.reaches(name) for name in (*inputs, *params))
+                and not callable(binding.dialect)
+            ):
+                none = next((s for s in binding.reductions if s.meaning == "none"), None)
+                other = replace(subject, binding=binding, spelling=none)
+                made = {
+                    n: a.astype(subject.kind.dtype) if is_float(np.asarray(a)) else a
+                    for n, a in inputs.items()
+                }
+                case = Case(other.function, subject.dtype, made, dict(params))
+                return self._outcome(other, case)
+        raise Inapplicable
+
+    def gradient(self, name: str) -> tuple[Array, Array]:
+        """The callable's gradient by an input, and the upstream cotangent."""
+        subject = self.m.subject
+        outcome = subject.adapter.execute(
+            subject.call(self.case),
+            [name],
+            lambda shape, dtype: cotangent(shape, float_of(dtype)),
+        )
+        if outcome.error is not None or outcome.value is None or name not in outcome.gradients:
+            raise Inapplicable
+        upstream = cotangent(outcome.value.shape, subject.kind)
+        return outcome.gradients[name].astype(subject.kind.oracle), upstream.astype(subject.kind.oracle)
+
+    @staticmethod
+    def _outcome(subject: Any, case: Case) -> Array:
+        outcome = subject.adapter.execute(subject.call(case))
+        if outcome.error is not None or not is_float(outcome.value):
+            raise Inapplicable  # the aspects value and invalid speak of exceptions
+        return outcome.value.astype(subject.kind.oracle)
+
+
+Statement = Equation | Rule
+Property = Callable[[Examination], Iterator[Statement]]
+_PROPERTIES: list[tuple[Callable[[Function], bool], Property]] = []
+
+
+def holds_for(applies: Callable[[Function], bool]) -> Callable[[Property], Property]:
+    """Register a property of the functions for which ``applies`` says so."""
+
+    def register(prop: Property) -> Property:
+        _PROPERTIES.append((applies, prop))
+        return prop
+
+    return register
+
+
+def properties_of(function: Function) -> list[Property]:
+    """The properties that are claimed of a function."""
+    return [prop for applies, prop in _PROPERTIES if applies(function)]
+
+
+def named(*names: str) -> Callable[[Function], bool]:
+    return lambda function: function.name in names
+
+
+def has(fact: str) -> Callable[[Function], bool]:
+    return lambda function: bool(function.facts.get(fact))
+
+
+def _elementwise(function: Function) -> bool:
+    return not function.coupled and all(i.shape == "S" for i in function.inputs.values())
+
+
+def judge(m: Measurement, case: Case) -> None:
+    """Hold every statement of every property of the function."""
+    m.cases += 1
+    call = m.subject.call(case)
+    probe = m.subject.adapter.execute(call)
+    if probe.error is not None:
+        m.raised(case, call, probe)
+        return
+    examination = Examination(m, case)
+    properties = [every_draw] if m.subject.binding.random else properties_of(m.subject.function)
+    for prop in properties:
+        try:
+            statements = list(prop(examination))
+        except Inapplicable:
+            continue
+        for statement in statements:
+            names = {**m.subject.names(case), "property": statement.what}
+            if isinstance(statement, Rule):
+                m.points += 1
+                m.note(statement.what)
+                m.check(case, call, statement.holds, f"does not hold: {statement.what}", names)
+            else:
+                m.note(statement.what)
+                want, got = np.asarray(statement.want), np.asarray(statement.got)
+                finite = np.isfinite(want) & np.isfinite(got)
+                kind = m.subject.kind
+                expected = Expected(
+                    np.where(finite, want, 0),
+                    np.broadcast_to(np.asarray(statement.scale), want.shape),
+                    np.zeros(want.shape),
+                    np.full(want.shape, 64 * kind.tiny),
+                )
+                # what the callable gave was widened; the statement is about that number
+                mended = np.where(finite, got, 0).astype(want.dtype)
+                m.equate(case, call, statement.what, mended, expected, names)
+
+
+# -- facts that a function declares ------------------------------------------------------------------
+
+
+@holds_for(has("range"))
+def _range(e: Examination) -> Iterator[Statement]:
+    bounds = e.case.function.facts["range"]
+    low, high = bounds(e.params) if callable(bounds) else bounds
+    kind = e.m.subject.kind
+    y = e.value()
+    inside = (y >= kind.round(low)) & (y <= kind.round(high)) | np.isnan(y)
+    yield Rule("range", bool(inside.all()))
+
+
+@holds_for(has("monotonic"))
+def _monotonic(e: Examination) -> Iterator[Statement]:
+    if "slope" in e.case.inputs:
+        return
+    x = np.sort(e.case.inputs["x"].astype(np.float64), axis=None).reshape(e.case.inputs["x"].shape)
+    y = e.value({"x": x.astype(e.m.subject.kind.dtype)}).ravel()
+    slack = BOUND * e.u * np.abs(y[1:]) + e.m.subject.kind.tiny
+    yield Rule("monotonic", bool(np.all(y[1:] >= y[:-1] - slack)))
+
+
+@holds_for(has("odd"))
+def _odd(e: Examination) -> Iterator[Statement]:
+    y = e.value()
+    yield Equation("f(−x) = −f(x)", e.value({"x": -e.case.inputs["x"]}), -y, np.abs(y))
+
+
+@holds_for(has("nonnegative"))
+def _nonnegative(e: Examination) -> Iterator[Statement]:
+    expected = e.m.subject.expected(e.case).value()
+    y = e.value()
+    if e.params.get("labels") == "sign" and "sample_weight" in e.case.inputs:
+        return
+    slack = expected.tolerance(e.m.subject.kind, limited=True)
+    yield Rule("loss ≥ 0", bool(np.all((y >= -slack) | np.isnan(y))))
+
+
+@holds_for(has("zero_at_agreement"))
+def _zero_at_agreement(e: Examination) -> Iterator[Statement]:
+    y = e.value({"target": e.case.inputs["input"]})
+    yield Rule("loss = 0 at agreement", bool(np.all(y == 0)))
+
+
+@holds_for(has("symmetric"))
+def _symmetric(e: Examination) -> Iterator[Statement]:
+    y = e.value()
+    other = e.value({"input": e.case.inputs["target"], "target": e.case.inputs["input"]})
+    yield Equation("f(x, y) = f(y, x)", other, y, np.abs(y))
+
+
+@holds_for(lambda f: f.name in ("softmax", "log_softmax", "cross_entropy"))
+def _shift_invariant(e: Examination) -> Iterator[Statement]:
+    name = "x" if "x" in e.case.inputs else "input"
+    kind = e.m.subject.kind
+    x = e.wide(name)
+    rounded = np.round(np.clip(x, -8, 8) * 4) / 4  # so that adding 2 is exact in every dtype
+    expected = replace(e.case, inputs={**e.case.inputs, name: rounded.astype(kind.dtype)})
+    judged = e.m.subject.expected(expected).value()
+    scale = judged.scale + judged.intermediate
+    yield Equation(
+        "invariant under a shift", e.value({name: rounded + 2}), e.value({name: rounded}), scale
+    )
+
+
+# -- relations ---------------------------------------------------------------------------------------
+
+
+@holds_for(named("tanh"))
+def _tanh_is_a_sigmoid(e: Examination) -> Iterator[Statement]:
+    x = np.clip(e.wide("x"), -20, 20)
+    s = e.other("sigmoid", {"x": 2 * x}, {})
+    yield Equation("tanh(x) = 2σ(2x) − 1", e.value({"x": x}), 2 * s - 1, 2 * s + 1)
+
+
+@holds_for(named("tanh", "elu"))
+def _identity_near_zero(e: Examination) -> Iterator[Statement]:
+    if e.params.get("alpha", 1.0) != 1.0:
+        return
+    x = np.asarray(np.clip(e.wide("x"), -1, 1) * e.u, e.m.subject.kind.dtype).astype(e.wide("x").dtype)
+    yield Equation("f(x) ≈ x near 0", e.value({"x": x}), x, np.abs(x))
+
+
+@holds_for(
+    lambda f: f.kind == "activation" and f.name != "step" and f._kinks is not None and "slope" not in f.inputs
+)
+def _continuous_at_joints(e: Examination) -> Iterator[Statement]:
+    kind = e.m.subject.kind
+    x = e.case.inputs["x"]
+    for point in e.case.function.kink_points(
+        **{k: v for k, v in e.params.items() if k in e.case.function.parameters}
+    )["x"]:
+        at = e.value({"x": np.full(x.shape, point)})
+        step = kind.u * 2 * max(abs(point), 1)
+        for side in (-step, step):
+            beside = e.value({"x": np.full(x.shape, point + side)})
+            slopes = 1 + e.params.get("alpha", 1.0)
+            yield Equation(
+                "continuous at the joints", beside, at, np.abs(at) + 2 * max(abs(point), 1) * slopes
+            )
+
+
+@holds_for(named("huber", "smooth_l1"))
+def _smooth_at_joints(e: Examination) -> Iterator[Statement]:
+    width = e.params.get("delta", e.params.get("beta", 1.0))
+    if not 0.01 <= width <= 100 or "sample_weight" in e.case.inputs:
+        return
+    e.value()
+    kind = e.m.subject.kind
+    zero = np.zeros(e.case.inputs["input"].shape, kind.dtype)
+    sides = []
+    for x in (width * (1 - 4 * kind.u), width * (1 + 4 * kind.u)):
+        inputs = {"input": np.full(zero.shape, x).astype(kind.dtype), "target": zero}
+        case = replace(e.case, inputs={**e.case.inputs, **inputs})
+        sides.append(Examination(e.m, case).gradient("input")[0])
+    yield Equation("gradient continuous at the joint", sides[0], sides[1], 2 * np.abs(sides[1]))
+
+
+@holds_for(named("softmax"))
+def _rows_sum_to_one(e: Examination) -> Iterator[Statement]:
+    axis = e.params["axis"]
+    total = e.value().sum(axis=axis)
+    size = e.case.inputs["x"].shape[axis]
+    top = np.abs(e.wide("x") - e.wide("x").max(axis=axis, keepdims=True)).max(axis=axis)
+    scale = np.where(top < 80, 1 + np.minimum(top, 16), 16) + size * 0
+    yield Equation("rows sum to 1", total, np.ones_like(total), scale)
+
+
+@holds_for(named("log_softmax"))
+def _log_softmax_is_x_minus_logsumexp(e: Examination) -> Iterator[Statement]:
+    x = np.clip(e.wide("x"), -50, 50)
+    axis = e.params["axis"]
+    p = e.other("softmax", {"x": x}, {"axis": axis})
+    y = e.value({"x": x})
+    seen = p > 1e-3
+    yield Equation(
+        "log_softmax = log ∘ softmax",
+        np.where(seen, y, 0),
+        np.where(seen, np.log(np.where(seen, p, 1)), 0),
+        1 + np.abs(y) + np.abs(x - x.max(axis=axis, keepdims=True)),
+    )
+
+
+@holds_for(named("cross_entropy"))
+def _cross_entropy_is_nll_of_log_softmax(e: Examination) -> Iterator[Statement]:
+    p, target = e.params, e.case.inputs["target"]
+    if p["label_smoothing"] or target.dtype.kind not in "iu" or p["axis"] != 1:
+        return
+    x = np.clip(e.wide("input"), -50, 50)
+    log_p = e.other("log_softmax", {"x": x}, {"axis": 1})
+    inputs = {"input": log_p, "target": target}
+    if "weight" in e.case.inputs:
+        inputs["weight"] = e.case.inputs["weight"]
+    two_steps = e.other("nll", inputs, {"ignore_index": p["ignore_index"]})
+    judged = e.m.subject.expected(
+        replace(e.case, inputs={**e.case.inputs, "input": x.astype(e.m.subject.kind.dtype)})
+    ).value()
+    scale = judged.scale + judged.intermediate + np.abs(two_steps)
+    yield Equation("cross_entropy = nll ∘ log_softmax", e.value({"input": x}), two_steps, scale)
+
+
+@holds_for(named("cross_entropy"))
+def _gradient_is_softmax_minus_one_hot(e: Examination) -> Iterator[Statement]:
+    p, target = e.params, e.case.inputs["target"]
+    plain = not p["label_smoothing"] and "weight" not in e.case.inputs
+    if not plain or target.dtype.kind not in "iu" or "sample_weight" in e.case.inputs:
+        return
+    if np.any(target == p["ignore_index"]) or e.m.subject.binding.rows:
+        return
+    got, upstream = e.gradient("input")
+    axis = p["axis"]
+    x = e.wide("input")
+    soft = np.exp(x - x.max(axis=axis, keepdims=True))
+    soft = soft / soft.sum(axis=axis, keepdims=True)
+    classes = np.moveaxis(np.arange(x.shape[axis]).reshape(-1, *[1] * target.ndim), 0, 0)
+    hot = np.moveaxis((target[None] == classes).astype(x.dtype), 0, axis)
+    c = np.expand_dims(upstream, axis)
+    spread = np.minimum(np.abs(x - x.max(axis=axis, keepdims=True)).max(axis=axis, keepdims=True), 700)
+    yield Equation(
+        "∂cross_entropy/∂logits = softmax − one-hot",
+        got,
+        c * (soft - hot),
+        np.abs(c) * (hot + soft * (1 + 2 * spread)),
+    )
+
+
+@holds_for(named("binary_cross_entropy_with_logits"))
+def _logits_form_is_bce_of_sigmoid(e: Examination) -> Iterator[Statement]:
+    if {"pos_weight", "sample_weight"} & set(e.case.inputs):
+        return
+    x, t = np.clip(e.wide("input"), -4, 4), e.wide("target")
+    kind = e.m.subject.kind
+    s = (1 / (1 + np.exp(-x))).astype(kind.dtype)
+    inputs = {"input": s, "target": t}
+    if "weight" in e.case.inputs:
+        inputs["weight"] = e.wide("weight")
+    smoothing = {"label_smoothing": e.params["label_smoothing"]} if e.params["label_smoothing"] else {}
+    y = e.value({"input": x})
+    scale = np.abs(y) + 2 + 1 / np.minimum(s, 1 - s).astype(y.dtype) * (
+        1 + np.abs(e.wide("weight")) if "weight" in inputs else 1
+    )
+    two_steps = e.other("binary_cross_entropy", inputs, smoothing)
+    if scale.shape != y.shape:
+        scale = scale.max(axis=-1)
+    yield Equation("bce_with_logits = bce ∘ σ", y, two_steps, scale)
+
+
+# -- batches and reductions ----------------------------------------------------------------------------
+
+
+def _batched(function: Function) -> bool:
+    return all("N" in i.shape.split() or i.shape == "C" for i in function.inputs.values())
+
+
+def _batch_axis(function: Function, name: str) -> int | None:
+    tokens = function.inputs[name].shape.split()
+    return tokens.index("N") if "N" in tokens else None
+
+
+def _rearranged(e: Examination, take: Array) -> dict[str, Array]:
+    changed = {}
+    for name, array in e.case.inputs.items():
+        if name == "sample_weight":
+            raise Inapplicable
+        axis = _batch_axis(e.case.function, name)
+        if axis is not None:
+            changed[name] = np.take(array, take, axis=axis)
+    return changed
+
+
+@holds_for(lambda f: f.kind == "loss" and _batched(f) or _elementwise(f))
+def _batch(e: Examination) -> Iterator[Statement]:
+    f = e.case.function
+    if _elementwise(f):
+        first = next(iter(e.case.inputs.values()))
+        if first.ndim < 2 or any(a.shape != first.shape for a in e.case.inputs.values()):
+            return
+        size = first.shape[0]
+
+        def take(index: Array) -> dict[str, Array]:
+            return {n: a[index] for n, a in e.case.inputs.items()}
+    else:
+        size = e.case.inputs["targets" if "targets" in e.case.inputs else next(iter(f.inputs))].shape[0]
+
+        def take(index: Array) -> dict[str, Array]:
+            return _rearranged(e, index)
+
+    whole = e.value()
+    if whole.ndim == 0 or size < 2 or e.m.subject.binding.implied:
+        return
+    judged = e.m.subject.expected(e.case).value()
+    scale = judged.scale + judged.intermediate
+    order = np.arange(size)[::-1]
+    yield Equation("permuting the batch permutes the result", e.value(take(order)), whole[order], scale[order])
+    half = size // 2
+    parts = [e.value(take(np.arange(half))), e.value(take(np.arange(half, size)))]
+    yield Equation("a batch in two parts gives the same", np.concatenate(parts), whole, scale)
+
+
+@holds_for(lambda f: f.kind == "loss")
+def _reductions_agree(e: Examination) -> Iterator[Statement]:
+    each = e.value(spelling="none")
+    total = e.value(spelling="sum")
+    judged = e.m.subject.expected(e.case).value()
+    scale = np.abs(each).sum() + (judged.scale + judged.intermediate).sum()
+    yield Equation("sum = Σ none", total, each.sum(), scale)
+    if e.case.function._mean is None:
+        yield Equation("mean = sum / n", e.value(spelling="mean"), total / each.size, scale / each.size)
+
+
+# -- random functions ----------------------------------------------------------------------------------
+
+
+def every_draw(e: Examination) -> Iterator[Statement]:
+    """Randomised leaky ReLU in training: what must hold of each draw, and of their distribution."""
+    kind = e.m.subject.kind
+    lower, upper = e.params["lower"], e.params["upper"]
+    x, y = e.wide("x"), e.value()
+    yield Rule("y = x where x ≥ 0", bool(np.all(y[x >= 0] == x[x >= 0])))
+    seen = np.abs(x) > 16 * kind.tiny / kind.u
+    below = seen & (x < 0)
+    slope = y[below] / x[below]
+    slack = BOUND * kind.u
+    inside = (slope >= lower * (1 - slack)) & (slope <= upper * (1 + slack))
+    yield Rule("every slope in [lower, upper]", bool(inside.all()))
+    count = 4096
+    many = -np.ones((count,), kind.dtype)
+    drawn = -e.value({"x": many})
+    if upper - lower > 64 * kind.u:
+        place = np.sort((drawn - lower) / (upper - lower))
+        # Dvoretzky-Kiefer-Wolfowitz: a false alarm once in 10^9, and what rounding moves
+        distance = np.abs(place - (np.arange(count) + 0.5) / count).max()
+        allowed = np.sqrt(np.log(2e9) / (2 * count)) + 2 * kind.u / (upper - lower)
+        yield Rule("slopes are uniform on [lower, upper]", bool(distance <= allowed))
+    else:
+        yield Rule("slopes are uniform on [lower, upper]", True)

@@ -1,0 +1,108 @@
+"""Which rows a session measures: frameworks × functions × dtypes × spellings, of one aspect."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
+
+from ..adapters import adapter, names
+from ..adapters.interface import Adapter, Binding
+from ..reference import catalogue
+from ..reference.floats import DTYPES
+from .legacy import FORMS
+from .measurement import Subject
+
+
+class UsageError(ValueError):
+    """A name that does not exist, or nothing to do: one line, with what is accepted."""
+
+
+def select(
+    aspect: str, frameworks: str | None, functions: str | None, dtypes: str | None
+) -> list[Subject]:
+    """The subjects of an aspect, in a stable order. Raises UsageError for unknown names."""
+    wanted = match_functions(functions)
+    kinds = match_dtypes(dtypes)
+    chosen, _ = installed(match_frameworks(frameworks))
+    return [
+        subject
+        for one in chosen
+        for binding in one.bindings
+        if binding.function in wanted
+        for subject in subjects(one, binding, aspect, kinds)
+    ]
+
+
+def subjects(
+    one: Adapter, binding: Binding, aspect: str, dtypes: Iterable[str] = DTYPES
+) -> Iterator[Subject]:
+    """The subjects of one binding and aspect."""
+    loss = catalogue()[binding.function].kind == "loss"
+    elementary = binding.reductions[0] if loss else None
+    label = elementary.label if elementary else "none"
+    if binding.random and aspect != "property":
+        return
+    for dtype in dtypes:
+        if aspect == "reduction":
+            for spelling in binding.reductions[1:] if loss else ():
+                yield Subject(one, binding, dtype, aspect, spelling.label, spelling)
+        elif aspect == "legacy":
+            if binding.legacy and dtype == "float32":
+                for form in FORMS:
+                    yield Subject(one, binding, dtype, "reduction", f"legacy, {form}")
+        elif aspect == "invalid":
+            if loss:
+                yield Subject(one, binding, dtype, aspect, label, elementary)
+        else:
+            yield Subject(one, binding, dtype, aspect, label, elementary)
+
+
+def installed(frameworks: Iterable[str]) -> tuple[list[Adapter], list[str]]:
+    """The adapters whose framework is here, and one line for each that is not."""
+    here, missing = [], []
+    for name in frameworks:
+        one = adapter(name)
+        if one.installed():
+            here.append(one)
+        else:
+            missing.append(f"{name} is not installed; add it with: pip install {one.requirement}")
+    return here, missing
+
+
+def match_frameworks(text: str | None) -> list[str]:
+    """Framework names; all that are known for None."""
+    return _split(text, names(), "framework") if text else list(names())
+
+
+def match_dtypes(text: str | None) -> list[str]:
+    """Dtype names; all four for None."""
+    chosen = _split(text, DTYPES, "dtype") if text else DTYPES
+    return [d for d in DTYPES if d in chosen]
+
+
+def match_functions(text: str | None) -> set[str]:
+    """Function names that match the comma-separated patterns; all for None."""
+    known = list(catalogue())
+    if not text:
+        return set(known)
+    found: set[str] = set()
+    for pattern in filter(None, (p.strip() for p in text.split(","))):
+        matching = {name for name in known if fnmatchcase(name, pattern)}
+        if not matching:
+            raise UsageError(_unknown("function", pattern, known))
+        found |= matching
+    return found
+
+
+def _split(text: str, known: Sequence[str], what: str) -> list[str]:
+    chosen = list(dict.fromkeys(filter(None, (t.strip() for t in text.split(",")))))
+    for name in chosen:
+        if name not in known:
+            raise UsageError(_unknown(what, name, known))
+    return chosen
+
+
+def _unknown(what: str, name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or list(known)
+    return f"unknown {what} {name!r}; nearest: {', '.join(near)}"

@@ -1,0 +1,217 @@
+"""The aspect ``special``: NaN, ±∞, ±0, subnormals, the largest numbers, and kinks.
+
+Judged by rules, not by tolerance: NaN in gives NaN out; a limit at ±∞ is reached; finite inputs
+give what the oracle says. Where the definition says nothing (∞ − ∞; which subgradient a kink
+has), what the framework does is noted as its convention.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..reference.floats import is_float
+from .aspects import cotangent, executed
+from .cases import Case, corpus, element_range, shape_of
+from .error import BOUND, Expected
+from .measurement import Measurement
+
+Array = np.ndarray
+
+
+def special_values(m: Measurement, kind: str) -> dict[str, float]:
+    """The special values that an input of that kind may have, by name."""
+    k = m.subject.kind
+    low, high = element_range(kind, k)
+    values = {
+        "nan": np.nan,
+        "inf": np.inf,
+        "-inf": -np.inf,
+        "0": 0.0,
+        "-0": -0.0,
+        "subnormal": k.smallest_subnormal * 3,
+        "-subnormal": -k.smallest_subnormal * 3,
+        "largest": k.largest,
+        "-largest": -k.largest,
+    }
+    if kind in ("probability", "distribution"):
+        return {n: v for n, v in values.items() if np.isnan(v) or 0 <= v <= 1} | {"1": 1.0}
+    return {
+        n: v
+        for n, v in values.items()
+        if np.isnan(v) or ((v >= 0 or low < 0) and (v <= 0 or high > 0))
+    }
+
+
+def special(m: Measurement) -> None:
+    """Every special value in every real input, one at a time, among ordinary numbers."""
+    base = next(corpus(m.subject.binding, m.subject.dtype))
+    for name, spec in m.subject.function.inputs.items():
+        array = base.inputs.get(name)
+        if array is None or not is_float(array) or not array.size:
+            continue
+        kind = m.subject.binding.kinds.get(name, spec.kinds)[0]
+        facts = m.subject.function.facts.get("kind_of", {})
+        if name in facts:
+            kind = facts[name]({**m.subject.function.defaults(), **base.params, **_static(m)})
+        if kind in ("sign", "bit", "slope", "weight") or "C" == spec.shape:
+            continue
+        for label, value in special_values(m, kind).items():
+            _one(m, _with(base, name, value), name, label)
+    if m.subject.binding.rows is None:
+        _kinks(m, base)
+
+
+def _static(m: Measurement) -> dict:
+    dialect = m.subject.binding.dialect
+    return {} if callable(dialect) else {k: v for k, v in dialect.items() if not callable(v)}
+
+
+def _with(base: Case, name: str, value: float) -> Case:
+    """The case with a special value as the first element of an input."""
+    array = np.array(base.inputs[name])
+    array.flat[0] = value
+    return Case(base.function, base.dtype, {**base.inputs, name: array}, base.params)
+
+
+def _one(m: Measurement, case: Case, name: str, label: str) -> None:
+    subject = m.subject
+    call = subject.call(case)
+    names = {**subject.names(case), "special": label, "of": name}
+    m.cases += 1
+    outcome = subject.adapter.execute(call)
+    if outcome.error is not None:
+        if subject.adapter.unsupported(outcome.error):
+            m.raised(case, call, outcome)
+        else:
+            m.note(f"{name} = {label}: raises {type(outcome.error).__name__}")
+        return
+    got, expected = outcome.value, subject.expected(case).value()
+    assert got is not None
+    if got.shape != expected.want.shape or not is_float(got):
+        m.check(case, call, False, f"{name} = {label}: shape {got.shape}, dtype {got.dtype}", names)
+        return
+    wide, want = got.astype(expected.want.dtype), expected.want
+    if label == "nan":
+        must = np.isnan(want)
+        m.check(
+            case,
+            call,
+            bool(np.isnan(wide[must]).all()),
+            f"{name} = nan is swallowed: the oracle says nan, the callable {_few(wide[must])}",
+            {**names, "got": wide, "want": want},
+        )
+        decided = ~must & ~np.isnan(want)
+        if np.isnan(wide[decided]).any():
+            m.note(f"{name} = nan: NaN spreads to elements that do not depend on it")
+            decided &= ~np.isnan(wide)
+    else:
+        decided = ~np.isnan(want)
+        if (~decided).any():
+            m.note(f"{name} = {label}: undefined, the callable says {_few(wide[~decided])}")
+    _judge_where(m, case, call, got, expected, decided, names)
+    zero = (want == 0) & (wide == 0) & (np.signbit(want) != np.signbit(wide))
+    if label in ("0", "-0") and zero.any():
+        m.note(f"{name} = {label}: the zero has the other sign")
+
+
+def _judge_where(
+    m: Measurement,
+    case: Case,
+    call: object,
+    got: Array,
+    expected: Expected,
+    decided: Array,
+    names: dict,
+) -> None:
+    """Judge the decided elements only; infinities that both sides agree on are equal."""
+    kind = m.subject.kind
+    # what has overflowed on the way to a finite or infinite result is judged by the rule alone
+    keep = {
+        "want": np.where(decided, expected.want, 0),
+        "scale": np.where(np.isfinite(expected.scale), expected.scale, np.inf),
+        "intermediate": expected.intermediate,
+        "floor": expected.floor,
+    }
+    judged = Expected(**keep)
+    mended = np.where(decided, got, np.zeros_like(got)).astype(kind.dtype)
+    m.judge(case, call, mended, judged, names=names)  # type: ignore[arg-type]
+
+
+def _few(values: Array) -> str:
+    """The distinct values, few of them, as they would be printed."""
+    distinct = sorted({f"{float(v):.4g}" for v in np.ravel(values)})
+    return ", ".join(distinct[:3]) + (", …" if len(distinct) > 3 else "")
+
+
+def _kinks(m: Measurement, base: Case) -> None:
+    """At a kink the gradient must be a subgradient; which one is the framework's convention."""
+    subject, function = m.subject, m.subject.function
+    dialect = subject.binding.resolved_dialect(base.inputs, base.params, subject.dtype)
+    params = {**function.defaults(), **dialect, **base.params}
+    columns = function.kink_points(**params)
+    if not columns or subject.spelling is not None and subject.spelling.meaning != "none":
+        return
+    first = next(iter(function.inputs.values()))
+    count = len(next(iter(columns.values())))
+    dims = {t.lstrip("*").partition("|")[0]: (1,) for t in first.shape.split()}
+    dims |= {"S": (1,) * max(1, subject.binding.min_rank), "K": (1,) * max(0, subject.binding.min_rank - 2)}
+    for at in range(count):
+        inputs = dict(base.inputs)
+        for name, spec in function.inputs.items():
+            if name not in base.inputs:
+                continue
+            if name in columns:
+                shape = shape_of(spec, spec.kinds[0], dims, params)
+                inputs[name] = np.full(shape, columns[name][at], subject.kind.dtype)
+            elif base.inputs[name].shape == base.inputs[first.name].shape:
+                inputs[name] = np.ones(shape_of(spec, spec.kinds[0], dims, params), subject.kind.dtype)
+        case = Case(function, base.dtype, inputs, base.params)
+        if "slope" in inputs:
+            inputs["slope"] = inputs["slope"][:1]
+        call = subject.call(case)
+        outcome = executed(m, case, call, gradient=True)
+        if outcome is None:
+            return
+        judge = subject.expected(case)
+        upstream = cotangent(judge.shape, subject.kind).astype(subject.kind.oracle)
+        low, high = _subdifferential(judge, upstream, columns)
+        point = ", ".join(f"{n} = {v[at]:g}" for n, v in columns.items())
+        for name, got in outcome.gradients.items():
+            if name not in columns:
+                continue
+            wide = got.astype(subject.kind.oracle)
+            slack = BOUND * subject.kind.u * np.maximum(np.abs(low[name]), np.abs(high[name]))
+            inside = (wide >= low[name] - slack) & (wide <= high[name] + slack)
+            names = {**subject.names(case), "got": wide, "want": low[name], "special": "kink"}
+            slope = float(np.ravel(wide)[0] / np.ravel(upstream)[0])
+            m.check(
+                case,
+                call,
+                bool(inside.all()),
+                f"at the kink {point} the derivative with respect to {name} is {slope:.4g}, "
+                f"not a subgradient",
+                names,
+                of=name,
+            )
+            m.note(f"kink {point}: derivative {slope:.4g} by {name}")
+
+
+def _subdifferential(
+    judge: object, upstream: Array, columns: object
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """The least and the largest gradient close to the kink, on all its sides."""
+    arguments = judge.arguments  # type: ignore[attr-defined]
+    function = judge.function  # type: ignore[attr-defined]
+    seen: dict[str, list[Array]] = {}
+    for name in columns:  # type: ignore[attr-defined]
+        if not function.inputs[name].differentiable:
+            continue
+        for sign in (-1, 0, 1):
+            moved = np.array(arguments[name])
+            moved += sign * 1e-7 * np.maximum(1, np.abs(moved))
+            for of, g in function.gradients(upstream, **{**arguments, name: moved}).items():
+                seen.setdefault(of, []).append(g)
+    return (
+        {of: np.min(np.stack(gs), axis=0) for of, gs in seen.items()},
+        {of: np.max(np.stack(gs), axis=0) for of, gs in seen.items()},
+    )

@@ -1,0 +1,16 @@
+"""The defining properties that the documents state, of every callable that claims them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nnconform.conformance import aspects, properties
+from nnconform.conformance.measurement import Measurement
+from nnconform.conformance.profile import conformance
+
+
+@pytest.mark.conformance("property")
+@conformance
+@given(data=st.data())
+def test_property(measurement: Measurement, data: st.DataObject) -> None:
+    aspects.corpus_then_search(measurement, properties.judge, data, aspects.CORPUS["property"])

@@ -1,0 +1,336 @@
+"""Activations: one room each, with its gradient, domain and source."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import primitives
+from .function import activation, axis, between, integer, tensor
+
+Array = np.ndarray
+
+
+@activation(
+    params={"at_zero": between(-2, 2, 0.0, 0.5, 1.0)},
+    monotonic=True,
+    source="Abramowitz & Stegun 29.1.3; numpy.heaviside",
+)
+def step(x: Array, *, at_zero: float = 1.0) -> Array:
+    """Heaviside step: 0 for x < 0, ``at_zero`` at 0, 1 for x > 0."""
+    return np.where(np.isnan(x), x, np.where(x == 0, at_zero, x > 0)).astype(x.dtype)
+
+
+@step.derivative
+def _(x: Array, **_: Any) -> Array:
+    return np.zeros_like(x)
+
+
+@step.kinks
+def _(**_: Any) -> dict[str, list[float]]:
+    return {"x": [0.0]}
+
+
+@activation(monotonic=True, odd=True, source="keras.activations.linear")
+def linear(x: Array) -> Array:
+    """f(x) = x."""
+    return x
+
+
+@linear.derivative
+def _(x: Array) -> Array:
+    return np.ones_like(x)
+
+
+@activation(range=(0, 1), monotonic=True, source="torch.nn.Sigmoid")
+def sigmoid(x: Array) -> Array:
+    """σ(x) = 1 / (1 + e⁻ˣ)."""
+    return primitives.sigmoid(x)
+
+
+@sigmoid.derivative
+def _(x: Array) -> Array:
+    e = np.exp(-np.abs(x))
+    return e / (1 + e) ** 2
+
+
+@sigmoid.gradient_intermediate
+def _(x: Array) -> dict[str, Array]:
+    return {"x": primitives.sigmoid(x)}  # σ(1 − σ): 1 − σ is only as exact as 1
+
+
+@activation(range=(-1, 1), monotonic=True, odd=True, source="torch.nn.Tanh")
+def tanh(x: Array) -> Array:
+    """tanh(x) = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)."""
+    return np.tanh(x)
+
+
+@tanh.derivative
+def _(x: Array) -> Array:
+    e = np.exp(-2 * np.abs(x))
+    return 4 * e / (1 + e) ** 2  # 1/cosh², without the cancellation of 1 − tanh²
+
+
+@tanh.gradient_intermediate
+def _(x: Array) -> dict[str, Array]:
+    return {"x": np.ones_like(x)}  # 1 − tanh²
+
+
+@activation(
+    params={"min_value": between(-8, 0, -1.0), "max_value": between(0.125, 8, 1.0)},
+    monotonic=True,
+    range=lambda p: (p["min_value"], p["max_value"]),
+    source="torch.nn.Hardtanh",
+)
+def hard_tanh(x: Array, *, min_value: float = -1.0, max_value: float = 1.0) -> Array:
+    """min(max(x, min_value), max_value)."""
+    return np.minimum(np.maximum(x, min_value), max_value)
+
+
+@hard_tanh.derivative
+def _(x: Array, *, min_value: float, max_value: float) -> Array:
+    inside = (x > min_value) & (x < max_value)
+    return np.where(np.isnan(x), x, inside).astype(x.dtype)
+
+
+@hard_tanh.kinks
+def _(min_value: float, max_value: float) -> dict[str, list[float]]:
+    return {"x": [min_value, max_value]}
+
+
+@activation(range=(0, np.inf), monotonic=True, source="https://arxiv.org/abs/1803.08375")
+def relu(x: Array) -> Array:
+    """max(x, 0)."""
+    return np.maximum(x, 0)
+
+
+@relu.derivative
+def _(x: Array) -> Array:
+    return np.where(np.isnan(x), x, x > 0).astype(x.dtype)
+
+
+@relu.kinks
+def _() -> dict[str, list[float]]:
+    return {"x": [0.0]}
+
+
+def _rectify(x: Array, slope: Any) -> Array:
+    return np.where(x >= 0, x, slope * x)
+
+
+def _rectify_slope(x: Array, slope: Any) -> Array:
+    return np.where(np.isnan(x), x, np.where(x > 0, 1, slope)).astype(x.dtype)
+
+
+@activation(
+    params={"slope": between(0, 1, 0.01, 0.2, 0.0, 1.0)},
+    monotonic=True,
+    source="torch.nn.LeakyReLU; Maas et al. 2013, Rectifier nonlinearities improve neural network acoustic models",
+)
+def leaky_relu(x: Array, *, slope: float = 0.01) -> Array:
+    """x for x ≥ 0, slope·x below."""
+    return _rectify(x, slope)
+
+
+@leaky_relu.derivative
+def _(x: Array, *, slope: float) -> Array:
+    return _rectify_slope(x, slope)
+
+
+@leaky_relu.kinks
+def _(slope: float) -> dict[str, list[float]]:
+    return {"x": [0.0]}
+
+
+def _per_channel(slope: Array, x: Array) -> Array:
+    """A slope of shape (1,) or (channels,) so that it broadcasts against x (N, P, *K)."""
+    return slope.reshape(-1, *[1] * (x.ndim - 2)) if slope.size > 1 else slope.reshape(())
+
+
+@activation(
+    inputs={"x": tensor("real", shape="N P *K"), "slope": tensor("slope", shape="P|1")},
+    coupled="N P *K",  # in the gradient with respect to the slope
+    source="https://arxiv.org/abs/1502.01852; torch.nn.PReLU",
+)
+def prelu(x: Array, slope: Array) -> Array:
+    """x for x ≥ 0, slope·x below; one learned slope, or one per channel (axis 1)."""
+    return _rectify(x, _per_channel(slope, x))
+
+
+@prelu.pullback
+def _(cotangent: Array, x: Array, slope: Array) -> dict[str, Array]:
+    each = cotangent * np.where(x >= 0, 0, x)
+    axes = tuple(a for a in range(x.ndim) if a != 1) if slope.size > 1 else None
+    return {
+        "x": cotangent * _rectify_slope(x, _per_channel(slope, x)),
+        "slope": each.sum(axis=axes).reshape(slope.shape),
+    }
+
+
+@prelu.gradient_intermediate
+def _(x: Array, slope: Array) -> dict[str, Array]:
+    axes = tuple(a for a in range(x.ndim) if a != 1) if slope.size > 1 else None
+    terms = np.abs(np.minimum(x, 0)).sum(axis=axes)
+    return {"slope": np.asarray(terms).reshape(slope.shape)}
+
+
+@prelu.kinks
+def _() -> dict[str, list[float]]:
+    return {"x": [0.0]}
+
+
+@activation(
+    params={"lower": between(0, 0.25, 0.125), "upper": between(0.25, 1, 1 / 3)},
+    monotonic=True,
+    source="https://arxiv.org/abs/1505.00853; torch.nn.RReLU",
+)
+def rrelu(x: Array, *, lower: float = 1 / 8, upper: float = 1 / 3) -> Array:
+    """Randomised leaky ReLU in evaluation: x for x ≥ 0, (lower + upper)/2·x below.
+
+    In training the slope of each negative element is drawn from U(lower, upper); that mode is
+    judged by what must hold of every draw and by the distribution of the draws.
+    """
+    return _rectify(x, _middle(x, lower, upper))
+
+
+@rrelu.derivative
+def _(x: Array, *, lower: float, upper: float) -> Array:
+    return _rectify_slope(x, _middle(x, lower, upper))
+
+
+def _middle(x: Array, lower: float, upper: float) -> Any:
+    return (x.dtype.type(lower) + x.dtype.type(upper)) / 2
+
+
+@rrelu.kinks
+def _(lower: float, upper: float) -> dict[str, list[float]]:
+    return {"x": [0.0]}
+
+
+@activation(
+    params={"alpha": between(0, 4, 1.0, 0.5, 0.0)},
+    monotonic=True,
+    range=lambda p: (-p["alpha"], np.inf),
+    source="https://arxiv.org/abs/1511.07289; torch.nn.ELU",
+)
+def elu(x: Array, *, alpha: float = 1.0) -> Array:
+    """x for x > 0, α(eˣ − 1) below."""
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+@elu.derivative
+def _(x: Array, *, alpha: float) -> Array:
+    return np.where(x > 0, 1, alpha * np.exp(np.minimum(x, 0)))
+
+
+@elu.intermediate
+def _(x: Array, *, alpha: float) -> Array:
+    return np.where(x > 0, 0, alpha)  # eˣ − 1
+
+
+@elu.gradient_intermediate
+def _(x: Array, *, alpha: float) -> dict[str, Array]:
+    return {"x": np.where(x > 0, 0, alpha)}  # f + α, from the saved output
+
+
+@elu.kinks
+def _(alpha: float) -> dict[str, list[float]]:
+    return {"x": [0.0]}
+
+
+@activation(
+    inputs={"x": tensor("real", shape="N G *K")},
+    params={"groups": integer(1, 4, 2)},
+    coupled="G",
+    source="https://arxiv.org/abs/1302.4389; tfa.layers.Maxout",
+)
+def maxout(x: Array, *, groups: int = 2) -> Array:
+    """The largest of each ``groups`` consecutive channels (axis 1): (N, G, *K) → (N, G/groups, *K)."""
+    if x.ndim < 2 or x.shape[1] % groups:
+        raise ValueError(
+            f"maxout: x has shape {x.shape}; axis 1 must be a multiple of groups = {groups}"
+        )
+    return x.reshape(x.shape[0], -1, groups, *x.shape[2:]).max(axis=2)
+
+
+@maxout.pullback
+def _(cotangent: Array, x: Array, *, groups: int) -> dict[str, Array]:
+    split = x.reshape(x.shape[0], -1, groups, *x.shape[2:])
+    first = np.expand_dims(split.argmax(axis=2), 2)  # ties: the first of the largest
+    gradient = np.zeros_like(split)
+    np.put_along_axis(gradient, first, np.expand_dims(cotangent, 2), 2)
+    return {"x": gradient.reshape(x.shape)}
+
+
+@activation(
+    inputs={"x": tensor("logits")},
+    params={"axis": axis()},
+    coupled="axis",
+    range=(0, 1),
+    shift_invariant=True,
+    source="torch.nn.Softmax",
+)
+def softmax(x: Array, *, axis: int = -1) -> Array:
+    """exp(xᵢ) / Σⱼ exp(xⱼ) along ``axis``."""
+    return primitives.softmax(x, axis)
+
+
+@softmax.pullback
+def _(cotangent: Array, x: Array, *, axis: int) -> dict[str, Array]:
+    return {"x": primitives.log_softmax_pullback(primitives.softmax(x, axis) * cotangent, x, axis)}
+
+
+@softmax.gradient_intermediate
+def _(x: Array, *, axis: int) -> dict[str, Array]:
+    return {"x": 2 * primitives.softmax(x, axis)}  # c − Σ p·c
+
+
+@activation(
+    inputs={"x": tensor("logits")},
+    params={"axis": axis()},
+    coupled="axis",
+    range=(-np.inf, 0),
+    shift_invariant=True,
+    source="torch.nn.LogSoftmax",
+)
+def log_softmax(x: Array, *, axis: int = -1) -> Array:
+    """xᵢ − log Σⱼ exp(xⱼ) along ``axis``."""
+    return primitives.log_softmax(x, axis)
+
+
+@log_softmax.pullback
+def _(cotangent: Array, x: Array, *, axis: int) -> dict[str, Array]:
+    return {"x": primitives.log_softmax_pullback(cotangent, x, axis)}
+
+
+@log_softmax.gradient_intermediate
+def _(x: Array, *, axis: int) -> dict[str, Array]:
+    return {"x": 1 + x.shape[axis] * primitives.softmax(x, axis)}  # c − p·Σ c
+
+
+@log_softmax.intermediate
+def _(x: Array, *, axis: int) -> Array:
+    # x − (max + log Σ): what the shift by the maximum and log(1 + …) leave of small results
+    return np.abs(x) + np.abs(np.max(x, axis=axis, keepdims=True)) + 1
+
+
+@activation(
+    inputs={"x": tensor("logits")},
+    params={"axis": axis()},
+    coupled="axis",
+    source="torch.logsumexp; scipy.special.logsumexp",
+)
+def logsumexp(x: Array, *, axis: int = -1) -> Array:
+    """log Σⱼ exp(xⱼ) along ``axis``, which is removed."""
+    return np.squeeze(primitives.logsumexp(x, axis), axis=axis)
+
+
+@logsumexp.pullback
+def _(cotangent: Array, x: Array, *, axis: int) -> dict[str, Array]:
+    return {"x": np.expand_dims(cotangent, axis) * primitives.softmax(x, axis)}
+
+
+@logsumexp.intermediate
+def _(x: Array, *, axis: int) -> Array:
+    return np.abs(np.max(x, axis=axis)) + 1

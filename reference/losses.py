@@ -1,0 +1,1222 @@
+"""Losses: one room each, with its gradient, domain and source.
+
+A formula gives the *unreduced* losses: one per element, or one per sample where classes, features
+or time steps are summed inside. ``reductions.py`` does the rest, with the coefficients that a
+loss declares under ``@….mean`` where its mean is not the plain one.
+
+Parameters of domain ``dialect()`` are documented deviations of one framework or another (a clip,
+a floor, an epsilon); their defaults give the definition.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import primitives
+from .function import between, dialect, integer, loss, one_of, tensor
+from .primitives import along, one_hot, over, times, xlogy
+
+Array = np.ndarray
+Weight = Array | None
+
+_REAL_PAIR = {"input": tensor("real"), "target": tensor("real")}
+
+
+def _scaled(losses: Array, weight: Weight) -> Array:
+    return losses if weight is None else losses * weight
+
+
+# -- regression -----------------------------------------------------------------------------------
+
+
+@loss(
+    inputs=_REAL_PAIR,
+    nonnegative=True,
+    zero_at_agreement=True,
+    symmetric=True,
+    source="torch.nn.L1Loss",
+)
+def mean_absolute_error(input: Array, target: Array) -> Array:
+    """|x − y|."""
+    return np.abs(input - target)
+
+
+@mean_absolute_error.derivative
+def _(input: Array, target: Array) -> dict[str, Array]:
+    sign = np.sign(input - target)
+    return {"input": sign, "target": -sign}
+
+
+@mean_absolute_error.kinks
+def _() -> dict[str, list[float]]:
+    return {"input": [0.0, 1.5, -3.0], "target": [0.0, 1.5, -3.0]}
+
+
+@loss(
+    inputs=_REAL_PAIR,
+    params={"half": one_of(False, True)},
+    nonnegative=True,
+    zero_at_agreement=True,
+    symmetric=True,
+    source="torch.nn.MSELoss",
+)
+def mean_squared_error(input: Array, target: Array, *, half: bool = False) -> Array:
+    """(x − y)², or ½(x − y)² in the ``half`` form whose gradient is x − y."""
+    return (input - target) ** 2 * (0.5 if half else 1)
+
+
+@mean_squared_error.derivative
+def _(input: Array, target: Array, *, half: bool) -> dict[str, Array]:
+    slope = (input - target) * (1 if half else 2)
+    return {"input": slope, "target": -slope}
+
+
+@loss(
+    inputs=_REAL_PAIR,
+    params={"delta": between(0, 100, 1.0, 0.5, 2.0, open_low=True)},
+    nonnegative=True,
+    zero_at_agreement=True,
+    symmetric=True,
+    source="Huber 1964, doi:10.1214/aoms/1177703732; torch.nn.HuberLoss",
+)
+def huber(input: Array, target: Array, *, delta: float = 1.0) -> Array:
+    """With a = |x − y|: ½a² where a ≤ δ, δ(a − ½δ) beyond. Equals δ·smooth_l1 with β = δ."""
+    a = np.abs(input - target)
+    return np.where(a <= delta, 0.5 * a**2, delta * (a - 0.5 * delta))
+
+
+@huber.derivative
+def _(input: Array, target: Array, *, delta: float) -> dict[str, Array]:
+    slope = np.clip(input - target, -delta, delta)
+    return {"input": slope, "target": -slope}
+
+
+@loss(
+    inputs=_REAL_PAIR,
+    params={"beta": between(0, 100, 1.0, 0.5, 2.0, 0.0)},
+    nonnegative=True,
+    zero_at_agreement=True,
+    symmetric=True,
+    source="https://arxiv.org/abs/1504.08083; torch.nn.SmoothL1Loss",
+)
+def smooth_l1(input: Array, target: Array, *, beta: float = 1.0) -> Array:
+    """With a = |x − y|: ½a²/β where a < β, a − ½β beyond; |x − y| for β = 0."""
+    a = np.abs(input - target)
+    if beta == 0:
+        return a
+    return np.where(a < beta, 0.5 * a * (a / beta), a - 0.5 * beta)
+
+
+@smooth_l1.derivative
+def _(input: Array, target: Array, *, beta: float) -> dict[str, Array]:
+    a = input - target
+    slope = np.sign(a) if beta == 0 else np.clip(a / beta, -1, 1)
+    return {"input": slope, "target": -slope}
+
+
+@loss(
+    inputs={"input": tensor("real"), "target": tensor("count")},
+    params={
+        "log_input": one_of(True, False),
+        "full": one_of(False, True),
+        "eps": between(0, 1, 1e-8, open_low=True),
+    },
+    kind_of={"input": lambda p: "real" if p["log_input"] else "positive"},
+    source="torch.nn.PoissonNLLLoss",
+)
+def poisson_nll(
+    input: Array, target: Array, *, log_input: bool = True, full: bool = False, eps: float = 1e-8
+) -> Array:
+    """eˣ − y·x, or x − y·log(x + eps) without ``log_input``.
+
+    ``full`` adds Stirling's y·log y − y + ½·log(2πy) where y > 1.
+    """
+    if log_input:
+        losses = np.exp(input) - target * input
+    else:
+        losses = input - target * np.log(input + eps)
+    if full:
+        y = np.where(target > 1, target, 1)
+        losses = losses + np.where(target > 1, y * np.log(y) - y + 0.5 * np.log(_tau(y) * y), 0)
+    return losses
+
+
+def _tau(like: Array) -> Any:
+    """2π at the width of ``like``."""
+    return 8 * np.arctan(np.ones((), like.dtype))
+
+
+@poisson_nll.derivative
+def _(input: Array, target: Array, *, log_input: bool, full: bool, eps: float) -> dict[str, Array]:
+    if log_input:
+        gradient, slope = np.exp(input) - target, -input
+    else:
+        gradient, slope = 1 - target / (input + eps), -np.log(input + eps)
+    if full:
+        y = np.where(target > 1, target, 1)
+        slope = slope + np.where(target > 1, np.log(y) + 0.5 / y, 0)
+    return {"input": gradient, "target": slope}
+
+
+@poisson_nll.intermediate
+def _(input: Array, target: Array, *, log_input: bool, full: bool, eps: float) -> Array:
+    y = np.where(target > 1, target, 1)
+    return y * np.log(y) + y + 1 if full else np.zeros_like(input)
+
+
+# -- two classes ----------------------------------------------------------------------------------
+
+
+def _clipped(p: Array, clip: tuple[float, float] | None) -> Array:
+    return p if clip is None else np.minimum(np.maximum(p, clip[0]), clip[1])
+
+
+def _kept(like: Array, label_smoothing: float) -> Any:
+    """1 − s at the width of ``like``."""
+    return 1 - like.dtype.type(label_smoothing)
+
+
+def _smoothed(target: Array, label_smoothing: float, classes: int) -> Array:
+    """y·(1 − s) + s/C at the width of the target."""
+    share = target.dtype.type(label_smoothing) / target.dtype.type(classes)
+    return target * _kept(target, label_smoothing) + share
+
+
+def _inside(p: Array, clip: tuple[float, float] | None) -> Array | float:
+    """The derivative of the clip."""
+    return 1.0 if clip is None else ((p >= clip[0]) & (p <= clip[1])).astype(p.dtype)
+
+
+@loss(
+    inputs={
+        "input": tensor("probability"),
+        "target": tensor("bit", "probability", differentiable=True),
+        "weight": tensor("weight", optional=True),
+    },
+    params={
+        "label_smoothing": between(0, 1, 0.0, 0.1),
+        "epsilon": dialect(),
+        "clip": dialect(),
+        "log_floor": dialect(),
+    },
+    nonnegative=True,
+    source="torch.nn.BCELoss",
+)
+def binary_cross_entropy(
+    input: Array,
+    target: Array,
+    weight: Weight = None,
+    *,
+    label_smoothing: float = 0.0,
+    epsilon: float = 0.0,
+    clip: tuple[float, float] | None = None,
+    log_floor: float = -np.inf,
+) -> Array:
+    """−w·(y·log p + (1 − y)·log(1 − p)), with 0·log 0 = 0.
+
+    ``label_smoothing`` s replaces y by y·(1 − s) + ½s. Dialects: ``epsilon`` is added inside both
+    logarithms, ``clip`` bounds p first, ``log_floor`` bounds each logarithm below.
+    """
+    p = _clipped(input, clip)
+    y = _smoothed(target, label_smoothing, 2)
+    log_p, log_q = np.log(p + epsilon), _log_rest(p, epsilon)
+    if log_floor > -np.inf:
+        log_p, log_q = np.maximum(log_p, log_floor), np.maximum(log_q, log_floor)
+    return _scaled(-times(y, log_p) - times(1 - y, log_q), weight)
+
+
+def _log_rest(p: Array, epsilon: float) -> Array:
+    """log(1 − p + epsilon), exact for p near 0 and near 1."""
+    return np.where(p < 0.5, np.log1p(epsilon - p), np.log(1 - p + epsilon))
+
+
+@binary_cross_entropy.derivative
+def _(
+    input: Array,
+    target: Array,
+    weight: Weight = None,
+    *,
+    label_smoothing: float,
+    epsilon: float,
+    clip: tuple[float, float] | None,
+    log_floor: float,
+) -> dict[str, Array]:
+    p = _clipped(input, clip)
+    y = _smoothed(target, label_smoothing, 2)
+    log_p = np.maximum(np.log(p + epsilon), log_floor)
+    log_q = np.maximum(_log_rest(p, epsilon), log_floor)
+    floored = log_floor > -np.inf
+    by_p = np.where(floored & (log_p <= log_floor), 0, over(y, p + epsilon))
+    by_q = np.where(floored & (log_q <= log_floor), 0, over(1 - y, 1 - p + epsilon))
+    return {
+        "input": _scaled((by_q - by_p) * _inside(input, clip), weight),
+        "target": _scaled((log_q - log_p) * _kept(input, label_smoothing), weight),
+    }
+
+
+@binary_cross_entropy.intermediate
+def _(input: Array, target: Array, weight: Weight = None, **_: Any) -> Array:
+    return _scaled(np.ones_like(input), weight)  # log(1 − p), p small
+
+
+@binary_cross_entropy.gradient_intermediate
+def _(input: Array, target: Array, weight: Weight = None, **_: Any) -> dict[str, Array]:
+    return {"target": _scaled(np.ones_like(input), weight)}  # log(1 − p), p small
+
+
+@loss(
+    inputs={
+        "input": tensor("logits"),
+        "target": tensor("bit", "probability", differentiable=True),
+        "weight": tensor("weight", optional=True),
+        "pos_weight": tensor("weight", optional=True),
+    },
+    params={"label_smoothing": between(0, 1, 0.0, 0.1)},
+    nonnegative=True,
+    source="torch.nn.BCEWithLogitsLoss; tf.nn.weighted_cross_entropy_with_logits",
+)
+def binary_cross_entropy_with_logits(
+    input: Array,
+    target: Array,
+    weight: Weight = None,
+    pos_weight: Weight = None,
+    *,
+    label_smoothing: float = 0.0,
+) -> Array:
+    """−w·(q·y·log σ(x) + (1 − y)·log(1 − σ(x))) with q = ``pos_weight``.
+
+    Computed as w·(q·y·softplus(−x) + (1 − y)·softplus(x)). ``label_smoothing`` s replaces y by
+    y·(1 − s) + ½s.
+    """
+    y = _smoothed(target, label_smoothing, 2)
+    q = 1 if pos_weight is None else pos_weight
+    losses = times(q * y, primitives.softplus(-input)) + times(1 - y, primitives.softplus(input))
+    return _scaled(losses, weight)
+
+
+@binary_cross_entropy_with_logits.derivative
+def _(
+    input: Array,
+    target: Array,
+    weight: Weight = None,
+    pos_weight: Weight = None,
+    *,
+    label_smoothing: float,
+) -> dict[str, Array]:
+    y = _smoothed(target, label_smoothing, 2)
+    q = 1 if pos_weight is None else pos_weight
+    gradient = (1 - y) * primitives.sigmoid(input) - q * y * primitives.sigmoid(-input)
+    slope = q * primitives.softplus(-input) - primitives.softplus(input)
+    if pos_weight is None:
+        slope = -input  # softplus(−x) − softplus(x), exactly
+    return {
+        "input": _scaled(gradient, weight),
+        "target": _scaled(slope * _kept(input, label_smoothing), weight),
+    }
+
+
+@binary_cross_entropy_with_logits.intermediate
+def _(
+    input: Array, target: Array, weight: Weight = None, pos_weight: Weight = None, **_: Any
+) -> Array:
+    q = 1 if pos_weight is None else pos_weight
+    # max(x, 0) − x·y + log1p(e^−|x|)
+    return _scaled((np.abs(input) + 1) * (1 + q), weight)
+
+
+@binary_cross_entropy_with_logits.gradient_intermediate
+def _(
+    input: Array, target: Array, weight: Weight = None, pos_weight: Weight = None, **_: Any
+) -> dict[str, Array]:
+    q = 1 if pos_weight is None else pos_weight
+    magnitude = (1 + q) * np.ones_like(input)  # σ(x) − y; 1 − σ(x)
+    return {
+        "input": _scaled(magnitude, weight),
+        "target": _scaled(magnitude * (1 + np.abs(input)), weight),
+    }
+
+
+def _signs(target: Array, labels: str) -> Array:
+    return 2 * target - 1 if labels == "bit" else target
+
+
+@loss(
+    inputs={"input": tensor("real"), "target": tensor("sign", "bit")},
+    params={"labels": dialect()},
+    nonnegative=True,
+    source="keras.losses.Hinge",
+)
+def hinge(input: Array, target: Array, *, labels: str = "sign") -> Array:
+    """max(0, 1 − y·x) with y = ±1; with ``labels="bit"`` a target of 0 or 1 stands for −1 or 1."""
+    return np.maximum(1 - _signs(target, labels) * input, 0)
+
+
+@hinge.derivative
+def _(input: Array, target: Array, *, labels: str) -> dict[str, Array]:
+    y = _signs(target, labels)
+    active = np.where(np.isnan(input), input, y * input < 1)
+    return {"input": -y * active}
+
+
+@hinge.kinks
+def _(labels: str) -> dict[str, list[float]]:
+    return {"input": [1.0, -1.0], "target": [1.0, 0.0 if labels == "bit" else -1.0]}
+
+
+@loss(
+    inputs={"input": tensor("real"), "target": tensor("sign")},
+    params={"margin": between(-4, 4, 1.0, 0.0)},
+    source="torch.nn.HingeEmbeddingLoss",
+)
+def hinge_embedding(input: Array, target: Array, *, margin: float = 1.0) -> Array:
+    """x where y = 1, max(0, margin − x) where y = −1."""
+    apart = np.maximum(margin - input, 0)
+    return np.where(np.isnan(target), target, np.where(target == 1, input, apart))
+
+
+@hinge_embedding.derivative
+def _(input: Array, target: Array, *, margin: float) -> dict[str, Array]:
+    below = np.where(np.isnan(input), input, input < margin)
+    return {"input": np.where(target == 1, 1, -below)}
+
+
+@hinge_embedding.kinks
+def _(margin: float) -> dict[str, list[float]]:
+    return {"input": [margin], "target": [-1.0]}
+
+
+@loss(
+    inputs={"input": tensor("real"), "target": tensor("sign")},
+    nonnegative=True,
+    source="torch.nn.SoftMarginLoss",
+)
+def soft_margin(input: Array, target: Array) -> Array:
+    """log(1 + e^(−y·x))."""
+    return primitives.softplus(-target * input)
+
+
+@soft_margin.derivative
+def _(input: Array, target: Array) -> dict[str, Array]:
+    return {"input": -target * primitives.sigmoid(-target * input)}
+
+
+@loss(
+    inputs={"input1": tensor("real"), "input2": tensor("real"), "target": tensor("sign")},
+    params={"margin": between(-4, 4, 0.0, 1.0)},
+    nonnegative=True,
+    source="torch.nn.MarginRankingLoss",
+)
+def margin_ranking(input1: Array, input2: Array, target: Array, *, margin: float = 0.0) -> Array:
+    """max(0, −y·(x₁ − x₂) + margin)."""
+    return np.maximum(-target * (input1 - input2) + margin, 0)
+
+
+@margin_ranking.derivative
+def _(input1: Array, input2: Array, target: Array, *, margin: float) -> dict[str, Array]:
+    z = -target * (input1 - input2) + margin
+    slope = -target * np.where(np.isnan(z), z, z > 0)
+    return {"input1": slope, "input2": -slope}
+
+
+@margin_ranking.kinks
+def _(margin: float) -> dict[str, list[float]]:
+    return {"input1": [margin, -margin], "input2": [0.0, 0.0], "target": [1.0, -1.0]}
+
+
+# -- many classes ---------------------------------------------------------------------------------
+
+
+def _rows(per_sample: Array, axis: int) -> Array:
+    return np.expand_dims(per_sample, axis)
+
+
+def _selected(
+    input: Array, target: Array, weight: Weight, ignore_index: int | None, axis: int
+) -> tuple[Array, Array, Array]:
+    """One-hot targets, the weight of each sample's class, and which samples count."""
+    hot = one_hot(target, input.shape[axis], axis, input.dtype)
+    counted = np.ones(target.shape, bool) if ignore_index is None else target != ignore_index
+    w = (hot * along(weight, input.ndim, axis, input.dtype)).sum(axis=axis)
+    return hot, w, counted
+
+
+@loss(
+    inputs={
+        "input": tensor("logits", shape="N C *K"),
+        "target": tensor("class_index", "distribution", shape="N C *K", differentiable=True),
+        "weight": tensor("weight", shape="C", optional=True),
+    },
+    params={
+        "ignore_index": integer(-100, 5, -100),
+        "label_smoothing": between(0, 1, 0.0, 0.1),
+        "axis": dialect(),
+    },
+    coupled="C",
+    nonnegative=True,
+    shift_invariant="input",
+    source="torch.nn.CrossEntropyLoss; https://arxiv.org/abs/1512.00567 (label smoothing)",
+)
+def cross_entropy(
+    input: Array,
+    target: Array,
+    weight: Weight = None,
+    *,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+    axis: int = 1,
+) -> Array:
+    """−Σ_c w_c·y_c·log softmax(x)_c along ``axis``, one loss per sample.
+
+    Targets are class indices, or class probabilities (a floating array shaped like ``input``).
+    ``label_smoothing`` s replaces y by (1 − s)·y + s/C. Samples whose index is ``ignore_index``
+    are 0 and do not count in the mean, which divides by the sum of the targets' weights;
+    with class probabilities it divides by the number of samples.
+    """
+    y, counted = _soft_target(input, target, ignore_index, label_smoothing, axis)
+    w = along(weight, input.ndim, axis, input.dtype)
+    losses = -times(w * y, primitives.log_softmax(input, axis)).sum(axis=axis)
+    return np.where(counted, losses, 0)
+
+
+def _soft_target(
+    input: Array, target: Array, ignore_index: int, label_smoothing: float, axis: int
+) -> tuple[Array, Array]:
+    classes = input.shape[axis]
+    if target.dtype.kind in "iu":
+        hot, _, counted = _selected(input, target, None, ignore_index, axis)
+    else:
+        hot, counted = target, np.ones(np.delete(input.shape, axis), bool)
+    return _smoothed(hot, label_smoothing, classes), counted
+
+
+@cross_entropy.mean
+def _(
+    losses: Array,
+    input: Array,
+    target: Array,
+    weight: Weight = None,
+    *,
+    ignore_index: int,
+    axis: int,
+    **_: Any,
+) -> Array:
+    if target.dtype.kind not in "iu":
+        return 1 / np.asarray(losses.size, losses.dtype)
+    _, w, counted = _selected(input, target, weight, ignore_index, axis)
+    return 1 / np.where(counted, w, 0).sum(dtype=losses.dtype)
+
+
+@cross_entropy.pullback
+def _(
+    cotangent: Array,
+    input: Array,
+    target: Array,
+    weight: Weight = None,
+    *,
+    ignore_index: int,
+    label_smoothing: float,
+    axis: int,
+) -> dict[str, Array]:
+    y, counted = _soft_target(input, target, ignore_index, label_smoothing, axis)
+    w = along(weight, input.ndim, axis, input.dtype)
+    c = _rows(np.where(counted, cotangent, 0), axis)
+    residual = primitives.log_softmax_pullback(w * y, input, axis)
+    gradients = {"input": np.where(c == 0, 0, -c * residual)}
+    if target.dtype.kind == "f":
+        gradients["target"] = (
+            -c * w * _kept(input, label_smoothing) * primitives.log_softmax(input, axis)
+        )
+    return gradients
+
+
+@cross_entropy.intermediate
+def _(
+    input: Array,
+    target: Array,
+    weight: Weight = None,
+    *,
+    ignore_index: int,
+    label_smoothing: float,
+    axis: int,
+) -> Array:
+    y, _ = _soft_target(input, target, ignore_index, label_smoothing, axis)
+    w = along(weight, input.ndim, axis, input.dtype)
+    top = np.abs(np.max(input, axis=axis, keepdims=True))
+    return (w * y * (np.abs(input) + top + 1)).sum(axis=axis)  # x − logsumexp(x)
+
+
+@cross_entropy.gradient_intermediate
+def _(
+    input: Array,
+    target: Array,
+    weight: Weight = None,
+    *,
+    ignore_index: int,
+    label_smoothing: float,
+    axis: int,
+) -> dict[str, Array]:
+    y, _ = _soft_target(input, target, ignore_index, label_smoothing, axis)
+    w = along(weight, input.ndim, axis, input.dtype)
+    wy = w * y
+    top = np.abs(np.max(input, axis=axis, keepdims=True))
+    return {
+        # softmax − one-hot
+        "input": wy + primitives.softmax(input, axis) * wy.sum(axis=axis, keepdims=True),
+        "target": w * (np.abs(input) + top + 1),
+    }
+
+
+@loss(
+    inputs={
+        "input": tensor("log_probability", shape="N C *K"),
+        "target": tensor("class_index", shape="N *K"),
+        "weight": tensor("weight", shape="C", optional=True),
+    },
+    params={"ignore_index": integer(-100, 5, -100), "axis": dialect()},
+    coupled="C",
+    source="torch.nn.NLLLoss",
+)
+def nll(
+    input: Array,
+    target: Array,
+    weight: Weight = None,
+    *,
+    ignore_index: int = -100,
+    axis: int = 1,
+) -> Array:
+    """−w_y·x_y: the negative log-likelihood of the target class, given log-probabilities.
+
+    Samples whose index is ``ignore_index`` are 0; the mean divides by the sum of the weights of
+    the targets that count.
+    """
+    hot, w, counted = _selected(input, target, weight, ignore_index, axis)
+    return np.where(counted, -w * np.where(hot == 1, input, 0).sum(axis=axis), 0)
+
+
+@nll.mean
+def _(
+    losses: Array,
+    input: Array,
+    target: Array,
+    weight: Weight = None,
+    *,
+    ignore_index: int,
+    axis: int,
+) -> Array:
+    _, w, counted = _selected(input, target, weight, ignore_index, axis)
+    return 1 / np.where(counted, w, 0).sum(dtype=losses.dtype)
+
+
+@nll.pullback
+def _(
+    cotangent: Array,
+    input: Array,
+    target: Array,
+    weight: Weight = None,
+    *,
+    ignore_index: int,
+    axis: int,
+) -> dict[str, Array]:
+    hot, w, counted = _selected(input, target, weight, ignore_index, axis)
+    return {"input": -hot * _rows(np.where(counted, w * cotangent, 0), axis)}
+
+
+@loss(
+    inputs={
+        "input": tensor("distribution", shape="N C *K"),
+        "target": tensor("distribution", "class_index", shape="N C *K", differentiable=True),
+        "weight": tensor("weight", shape="C", optional=True),
+    },
+    params={
+        "label_smoothing": between(0, 1, 0.0, 0.1),
+        "axis": dialect(),
+        "normalize": dialect(),
+        "clip": dialect(),
+    },
+    coupled="C",
+    source="keras.losses.CategoricalCrossentropy",
+)
+def categorical_cross_entropy(
+    input: Array,
+    target: Array,
+    weight: Weight = None,
+    *,
+    label_smoothing: float = 0.0,
+    axis: int = 1,
+    normalize: bool | str = False,
+    clip: tuple[float, float] | None = None,
+) -> Array:
+    """−Σ_c w_c·y_c·log p_c along ``axis``, one loss per sample, with 0·log 0 = 0.
+
+    Targets are probabilities (one-hot rows among them) or class indices. Dialects: ``normalize``
+    divides p by its sum first, ``clip`` then bounds it; ``normalize="after"`` divides after that.
+    """
+    y, _ = _soft_target(input, target, -100, label_smoothing, axis)
+    w = along(weight, input.ndim, axis, input.dtype)
+    return -times(w * y, _log_p(input, axis, normalize, clip)).sum(axis=axis)
+
+
+def _log_p(
+    input: Array, axis: int, normalize: bool | str, clip: tuple[float, float] | None
+) -> Array:
+    if normalize == "after":
+        return primitives.log_share(_clipped(input, clip), axis)
+    if not normalize:
+        return np.log(_clipped(input, clip))
+    p = input / input.sum(axis=axis, keepdims=True)
+    return np.where(
+        _inside(p, clip) == 1, primitives.log_share(input, axis), np.log(_clipped(p, clip))
+    )
+
+
+@categorical_cross_entropy.pullback
+def _(
+    cotangent: Array,
+    input: Array,
+    target: Array,
+    weight: Weight = None,
+    *,
+    label_smoothing: float,
+    axis: int,
+    normalize: bool | str,
+    clip: tuple[float, float] | None,
+) -> dict[str, Array]:
+    y, _ = _soft_target(input, target, -100, label_smoothing, axis)
+    w = along(weight, input.ndim, axis, input.dtype)
+    c = _rows(cotangent, axis)
+    by_log_p = -c * w * y
+    if normalize == "after":
+        by_p = primitives.log_share_pullback(by_log_p, _clipped(input, clip), axis)
+        by_p = by_p * _inside(input, clip)
+    elif normalize:
+        p = input / input.sum(axis=axis, keepdims=True)
+        by_p = primitives.log_share_pullback(by_log_p * _inside(p, clip), input, axis)
+    else:
+        by_p = over(by_log_p, _clipped(input, clip)) * _inside(input, clip)
+    gradients = {"input": by_p}
+    if target.dtype.kind == "f":
+        log_p = _log_p(input, axis, normalize, clip)
+        gradients["target"] = -c * w * _kept(input, label_smoothing) * log_p
+    return gradients
+
+
+@categorical_cross_entropy.intermediate
+def _(
+    input: Array,
+    target: Array,
+    weight: Weight = None,
+    *,
+    label_smoothing: float,
+    axis: int,
+    normalize: bool | str,
+    clip: tuple[float, float] | None,
+) -> Array:
+    y, _ = _soft_target(input, target, -100, label_smoothing, axis)
+    w = along(weight, input.ndim, axis, input.dtype)
+    return (w * y).sum(axis=axis) * bool(normalize)  # log p of a quotient p near 1
+
+
+@categorical_cross_entropy.gradient_intermediate
+def _(
+    input: Array,
+    target: Array,
+    weight: Weight = None,
+    *,
+    label_smoothing: float,
+    axis: int,
+    normalize: bool | str,
+    clip: tuple[float, float] | None,
+) -> dict[str, Array]:
+    y, _ = _soft_target(input, target, -100, label_smoothing, axis)
+    total = input.sum(axis=axis, keepdims=True) if normalize is True else 1
+    w = along(weight, input.ndim, axis, input.dtype)
+    wy = w * y
+    p = _clipped(input / total, clip)
+    by_p = times(wy, 1 / p) + wy.sum(axis=axis, keepdims=True)  # one-hot / p − 1
+    return {
+        "input": by_p / total * bool(normalize),
+        "target": w * np.ones_like(input) * bool(normalize),
+    }
+
+
+@loss(
+    inputs={
+        "input": tensor("log_probability", shape="S"),
+        "target": tensor("probability", "log_probability", shape="S", differentiable=True),
+    },
+    params={"log_target": one_of(False, True), "log_input": dialect(), "clip": dialect()},
+    kind_of={
+        "input": lambda p: "log_probability" if p["log_input"] else "probability",
+        "target": lambda p: "log_probability" if p["log_target"] else "probability",
+    },
+    source="torch.nn.KLDivLoss; Kullback & Leibler 1951",
+)
+def kl_divergence(
+    input: Array,
+    target: Array,
+    *,
+    log_target: bool = False,
+    log_input: bool = True,
+    clip: tuple[float, float] | None = None,
+) -> Array:
+    """Pointwise y·(log y − x) with x = log q and 0·log 0 = 0; e^y·(y − x) with ``log_target``.
+
+    Dialects: without ``log_input`` the input is q itself; ``clip`` bounds both probabilities.
+    """
+    if log_target:
+        return times(np.exp(target), target - input)
+    y = _clipped(target, clip)
+    x = input if log_input else np.log(_clipped(input, clip))
+    if log_input:
+        return xlogy(y, y) - times(y, x)
+    return times(y, np.log(np.where(y == 0, 1, y)) - x)
+
+
+@kl_divergence.derivative
+def _(
+    input: Array,
+    target: Array,
+    *,
+    log_target: bool,
+    log_input: bool,
+    clip: tuple[float, float] | None,
+) -> dict[str, Array]:
+    if log_target:
+        p = np.exp(target)
+        return {"input": -p, "target": times(p, target - input + 1)}
+    y = _clipped(target, clip)
+    x = input if log_input else np.log(_clipped(input, clip))
+    by_x = -y if log_input else over(-y, _clipped(input, clip)) * _inside(input, clip)
+    return {"input": by_x, "target": (np.log(y) + 1 - x) * _inside(target, clip)}
+
+
+@kl_divergence.gradient_intermediate
+def _(input: Array, target: Array, **_: Any) -> dict[str, Array]:
+    return {"target": np.ones_like(input)}
+
+
+_CLASSES = tensor("real", shape="N C")
+
+
+@loss(
+    inputs={
+        "input": _CLASSES,
+        "target": tensor("class_index", shape="N"),
+        "weight": tensor("weight", shape="C", optional=True),
+    },
+    params={"p": one_of(1, 2), "margin": between(-2, 4, 1.0, 0.0)},
+    coupled="C",
+    nonnegative=True,
+    source="torch.nn.MultiMarginLoss",
+)
+def multi_margin(
+    input: Array, target: Array, weight: Weight = None, *, p: int = 1, margin: float = 1.0
+) -> Array:
+    """Σ_{i≠y} w_y·max(0, margin − x_y + x_i)^p / C."""
+    z, w = _multi_margin_terms(input, target, weight, margin)
+    return times(w, z**p).sum(axis=1) / input.shape[1]
+
+
+def _multi_margin_terms(
+    input: Array, target: Array, weight: Weight, margin: float
+) -> tuple[Array, Array]:
+    hot, w, _ = _selected(input, target, weight, None, 1)
+    own = np.where(hot == 1, input, 0).sum(axis=1, keepdims=True)
+    return np.where(hot == 1, 0, np.maximum(margin - own + input, 0)), w[:, None]
+
+
+@multi_margin.pullback
+def _(
+    cotangent: Array,
+    input: Array,
+    target: Array,
+    weight: Weight = None,
+    *,
+    p: int,
+    margin: float,
+) -> dict[str, Array]:
+    z, w = _multi_margin_terms(input, target, weight, margin)
+    slope = np.where(np.isnan(z), z, z > 0) if p == 1 else 2 * z
+    each = cotangent[:, None] * w * slope / input.shape[1]
+    hot = one_hot(target, input.shape[1], 1, input.dtype)
+    return {"input": each - hot * each.sum(axis=1, keepdims=True)}
+
+
+def _label_set(target: Array) -> tuple[Array, Array]:
+    """Which classes are in each row's set, and which entries of the row come before its end."""
+    listed = np.cumprod(target >= 0, axis=1).astype(bool)
+    rows = np.arange(len(target))[:, None]
+    member = np.zeros(target.shape, bool)
+    np.logical_or.at(member, (rows, np.where(listed, target, 0)), listed)
+    return member, listed
+
+
+@loss(
+    inputs={"input": _CLASSES, "target": tensor("label_set", shape="N C")},
+    coupled="C",
+    nonnegative=True,
+    source="torch.nn.MultiLabelMarginLoss",
+)
+def multilabel_margin(input: Array, target: Array) -> Array:
+    """Σ_{j in targets} Σ_{i not in targets} max(0, 1 − (x_j − x_i)) / C.
+
+    Each row of ``target`` lists class indices, ended by −1 (what follows is ignored).
+    """
+    return _multilabel_terms(input, target).sum(axis=(1, 2)) / input.shape[1]
+
+
+def _multilabel_terms(input: Array, target: Array) -> Array:
+    member, listed = _label_set(target)
+    chosen = np.take_along_axis(input, np.where(listed, target, 0), axis=1)
+    z = np.maximum(1 - (chosen[:, :, None] - input[:, None, :]), 0)
+    return np.where(listed[:, :, None] & ~member[:, None, :], z, 0)
+
+
+@multilabel_margin.pullback
+def _(cotangent: Array, input: Array, target: Array) -> dict[str, Array]:
+    z = _multilabel_terms(input, target)
+    _, listed = _label_set(target)
+    each = np.where(np.isnan(z), z, z > 0) * cotangent[:, None, None] / input.shape[1]
+    gradient = each.sum(axis=1)
+    rows = np.arange(len(target))[:, None]
+    np.subtract.at(gradient, (rows, np.where(listed, target, 0)), each.sum(axis=2))
+    return {"input": gradient}
+
+
+@loss(
+    inputs={
+        "input": tensor("logits", shape="N C"),
+        "target": tensor("bit", shape="N C", differentiable=True),
+        "weight": tensor("weight", shape="C", optional=True),
+    },
+    coupled="C",
+    nonnegative=True,
+    source="torch.nn.MultiLabelSoftMarginLoss",
+)
+def multilabel_soft_margin(input: Array, target: Array, weight: Weight = None) -> Array:
+    """−Σ_c w_c·(y_c·log σ(x_c) + (1 − y_c)·log σ(−x_c)) / C."""
+    w = along(weight, input.ndim, 1, input.dtype)
+    each = times(target, primitives.softplus(-input))
+    each = each + times(1 - target, primitives.softplus(input))
+    return (w * each).sum(axis=1) / input.shape[1]
+
+
+@multilabel_soft_margin.pullback
+def _(cotangent: Array, input: Array, target: Array, weight: Weight = None) -> dict[str, Array]:
+    c = cotangent[:, None] * along(weight, input.ndim, 1, input.dtype) / input.shape[1]
+    own = (1 - target) * primitives.sigmoid(input) - target * primitives.sigmoid(-input)
+    return {"input": c * own, "target": -c * input}
+
+
+@multilabel_soft_margin.intermediate
+def _(input: Array, target: Array, weight: Weight = None) -> Array:
+    w = along(weight, input.ndim, 1, input.dtype)
+    return (w * (1 + np.abs(input))).sum(axis=1) / input.shape[1]
+
+
+@multilabel_soft_margin.gradient_intermediate
+def _(input: Array, target: Array, weight: Weight = None) -> dict[str, Array]:
+    w = along(weight, input.ndim, 1, input.dtype) * np.ones_like(input) / input.shape[1]
+    return {"input": w, "target": w * (1 + np.abs(input))}
+
+
+# -- embeddings -----------------------------------------------------------------------------------
+
+_FEATURES = tensor("real", shape="N D")
+
+
+@loss(
+    inputs={
+        "input1": _FEATURES,
+        "input2": _FEATURES,
+        "target": tensor("sign", shape="N"),
+    },
+    params={"margin": between(-1, 1, 0.0, 0.5), "epsilon": dialect()},
+    coupled="D",
+    nonnegative=True,
+    source="torch.nn.CosineEmbeddingLoss",
+)
+def cosine_embedding(
+    input1: Array, input2: Array, target: Array, *, margin: float = 0.0, epsilon: float = 0.0
+) -> Array:
+    """1 − cos(x₁, x₂) where y = 1, max(0, cos(x₁, x₂) − margin) where y = −1.
+
+    Dialect: ``epsilon`` is added to both squared norms.
+    """
+    a, _, short1 = _direction(input1, epsilon)
+    b, _, short2 = _direction(input2, epsilon)
+    cosine = (a * b).sum(axis=-1)
+    # 1 − cos, without its cancellation
+    together = (((a - b) ** 2).sum(axis=-1) + (short1 + short2)[..., 0]) / 2
+    apart = np.maximum(cosine - margin, 0)
+    return np.where(np.isnan(target), target, np.where(target == 1, together, apart))
+
+
+def _direction(x: Array, epsilon: float) -> tuple[Array, Array, Array]:
+    """x/‖x‖, ‖x‖ and 1 − |x/‖x‖|² = epsilon/‖x‖², with ‖x‖² = Σx² + epsilon."""
+    top = np.maximum(np.abs(x).max(axis=-1, keepdims=True), np.sqrt(x.dtype.type(epsilon)))
+    norm = np.sqrt(((x / top) ** 2).sum(axis=-1, keepdims=True) + epsilon / top / top)
+    return x / top / norm, top * norm, epsilon / top / top / norm**2
+
+
+@cosine_embedding.pullback
+def _(
+    cotangent: Array, input1: Array, input2: Array, target: Array, *, margin: float, epsilon: float
+) -> dict[str, Array]:
+    a, norm1, short1 = _direction(input1, epsilon)
+    b, norm2, short2 = _direction(input2, epsilon)
+    cosine = (a * b).sum(axis=-1)
+    apart = np.where(np.isnan(cosine), cosine, cosine > margin)
+    c = np.expand_dims(cotangent * np.where(target == 1, -1, apart), -1)
+    return {
+        "input1": c * _across(b, a, short1) / norm1,
+        "input2": c * _across(a, b, short2) / norm2,
+    }
+
+
+def _across(b: Array, a: Array, short: Array) -> Array:
+    """b − cos·a = Σₖ aₖ·(aₖ·b − bₖ·a) + (1 − |a|²)·b, which does not cancel for nearly parallel ones."""
+    turn = a[..., None, :] * b[..., :, None] - b[..., None, :] * a[..., :, None]
+    return (turn * a[..., None, :]).sum(axis=-1) + short * b
+
+
+@cosine_embedding.intermediate
+def _(input1: Array, input2: Array, target: Array, *, margin: float, epsilon: float) -> Array:
+    return np.ones(target.shape, input1.dtype) * (1 + abs(margin))  # 1 − cos
+
+
+@cosine_embedding.gradient_intermediate
+def _(
+    input1: Array, input2: Array, target: Array, *, margin: float, epsilon: float
+) -> dict[str, Array]:
+    a, norm1, _ = _direction(input1, epsilon)
+    b, norm2, _ = _direction(input2, epsilon)
+    both = 2 * np.abs(a) + 2 * np.abs(b)  # b − cos·a
+    return {"input1": both / norm1, "input2": both / norm2}
+
+
+@loss(
+    inputs={"anchor": _FEATURES, "positive": _FEATURES, "negative": _FEATURES},
+    params={
+        "margin": between(0, 4, 1.0),
+        "p": between(1, 4, 2.0, 1.0, 3.0),
+        "swap": one_of(False, True),
+        "eps": between(0, 0.01, 1e-6),
+    },
+    coupled="D",
+    nonnegative=True,
+    source="https://www.bmva-archive.org.uk/bmvc/2016/papers/paper119/; torch.nn.TripletMarginLoss",
+)
+def triplet_margin(
+    anchor: Array,
+    positive: Array,
+    negative: Array,
+    *,
+    margin: float = 1.0,
+    p: float = 2.0,
+    swap: bool = False,
+    eps: float = 1e-6,
+) -> Array:
+    """max(0, d(a, p) − d(a, n) + margin) with d(x, y) = ‖x − y + eps‖_p.
+
+    With ``swap``, d(p, n) stands for d(a, n) where it is the smaller.
+    """
+    near = _distance(anchor - positive + eps, p)
+    far = _distance(anchor - negative + eps, p)
+    if swap:
+        far = np.minimum(far, _distance(positive - negative + eps, p))
+    return np.maximum(near - far + margin, 0)
+
+
+def _distance(difference: Array, p: float) -> Array:
+    size = np.abs(difference)
+    top = size.max(axis=-1, keepdims=True, initial=0)
+    top = np.where((top == 0) | ~np.isfinite(top), 1, top)  # so that no power overflows
+    scaled = (size / top) ** p
+    return top[..., 0] * scaled.sum(axis=-1) ** (1 / np.asarray(p, difference.dtype))
+
+
+def _distance_slope(difference: Array, p: float) -> Array:
+    """∂‖d‖_p/∂d = sign(d)·(|d| / ‖d‖_p)^(p − 1); 0 at the origin."""
+    norm = _distance(difference, p)[..., None]
+    ratio = np.abs(difference) / np.where(norm == 0, 1, norm)
+    return np.sign(difference) * (ratio ** (p - 1) if p != 1 else 1)
+
+
+@triplet_margin.pullback
+def _(
+    cotangent: Array,
+    anchor: Array,
+    positive: Array,
+    negative: Array,
+    *,
+    margin: float,
+    p: float,
+    swap: bool,
+    eps: float,
+) -> dict[str, Array]:
+    d_near, d_far = anchor - positive + eps, anchor - negative + eps
+    d_swap = positive - negative + eps
+    near, far, other = _distance(d_near, p), _distance(d_far, p), _distance(d_swap, p)
+    swapped = swap & (other < far)
+    z = near - np.where(swapped, other, far) + margin
+    c = np.expand_dims(cotangent * np.where(np.isnan(z), z, z > 0), -1)
+    by_near = c * _distance_slope(d_near, p)
+    by_far = np.where(swapped[..., None], 0, c * _distance_slope(d_far, p))
+    by_other = np.where(swapped[..., None], c * _distance_slope(d_swap, p), 0)
+    return {
+        "anchor": by_near - by_far,
+        "positive": -by_near - by_other,
+        "negative": by_far + by_other,
+    }
+
+
+@triplet_margin.intermediate
+def _(
+    anchor: Array,
+    positive: Array,
+    negative: Array,
+    *,
+    margin: float,
+    p: float,
+    swap: bool,
+    eps: float,
+) -> Array:
+    near, far = _distance(anchor - positive + eps, p), _distance(anchor - negative + eps, p)
+    return near + far + _distance(positive - negative + eps, p) * swap + margin
+
+
+@triplet_margin.gradient_intermediate
+def _(anchor: Array, **_: Any) -> dict[str, Array]:
+    two = 2 * np.ones_like(anchor)
+    return {"anchor": two, "positive": two, "negative": two}
+
+
+# -- sequences ------------------------------------------------------------------------------------
+
+
+@loss(
+    inputs={
+        "log_probs": tensor("log_probability", "logits", shape="T N C"),
+        "targets": tensor("labels", shape="N L"),
+        "input_lengths": tensor("lengths", shape="N"),
+        "target_lengths": tensor("target_lengths", shape="N"),
+    },
+    params={
+        "blank": integer(0, 2, 0),
+        "zero_infinity": one_of(False, True),
+        "from_logits": dialect(),
+    },
+    coupled="T C",
+    nonnegative=True,
+    source="Graves et al. 2006, doi:10.1145/1143844.1143891; torch.nn.CTCLoss",
+)
+def ctc(
+    log_probs: Array,
+    targets: Array,
+    input_lengths: Array,
+    target_lengths: Array,
+    *,
+    blank: int = 0,
+    zero_infinity: bool = False,
+    from_logits: bool = False,
+) -> Array:
+    """−log Σ over alignments of ``targets`` Π_t p_t: connectionist temporal classification.
+
+    ``log_probs`` has shape (T, N, C); ``targets`` (N, L) without the blank. An alignment repeats
+    labels and inserts blanks, at least one blank between equal neighbours. ``zero_infinity``
+    makes the loss 0 where no alignment exists. The mean divides each loss by its target length
+    (at least 1) and then by N. Dialect: ``from_logits`` applies log_softmax along the classes.
+    """
+    log_p = primitives.log_softmax(log_probs, 2) if from_logits else log_probs
+    losses = -_ctc_forward(log_p, *_ctc_states(targets, target_lengths, blank), input_lengths)[1]
+    return np.where(np.isinf(losses), 0, losses) if zero_infinity else losses
+
+
+def _ctc_states(targets: Array, target_lengths: Array, blank: int) -> tuple[Array, Array, Array]:
+    """Labels of the 2L + 1 states, from which states a state may skip, and the last states."""
+    n, length = targets.shape
+    states = np.full((n, 2 * length + 1), blank, dtype=np.int64)
+    states[:, 1::2] = targets
+    skip = np.zeros(states.shape, bool)
+    skip[:, 2:] = (states[:, 2:] != blank) & (states[:, 2:] != states[:, :-2])
+    return states, skip, 2 * np.asarray(target_lengths, np.int64)
+
+
+def _ctc_forward(
+    log_p: Array, states: Array, skip: Array, last: Array, input_lengths: Array
+) -> tuple[Array, Array]:
+    """log α (T, N, states) and the log-likelihood of each sample."""
+    steps, n, _ = log_p.shape
+    emit = np.take_along_axis(log_p, np.broadcast_to(states, (steps, *states.shape)), axis=2)
+    infinity = np.asarray(-np.inf, log_p.dtype)
+    alpha = np.full(emit.shape, infinity)
+    state = np.arange(states.shape[1])
+    reachable = state <= last[:, None]
+    for t in range(steps):
+        if t == 0:
+            inner = np.where((state < 2) & reachable, 0, infinity)
+        else:
+            before = alpha[t - 1]
+            one = np.pad(before, ((0, 0), (1, 0)), constant_values=-np.inf)[:, :-1]
+            two = np.pad(before, ((0, 0), (2, 0)), constant_values=-np.inf)[:, : before.shape[1]]
+            inner = np.logaddexp(np.logaddexp(before, one), np.where(skip, two, infinity))
+            inner = np.where(reachable, inner, infinity)
+        alpha[t] = inner + emit[t]
+    rows = np.arange(n)
+    end = alpha[np.maximum(input_lengths, 1) - 1, rows]
+    final = np.take_along_axis(end, last[:, None], 1)[:, 0]
+    earlier = np.take_along_axis(end, np.maximum(last - 1, 0)[:, None], 1)[:, 0]
+    likelihood = np.where(last > 0, np.logaddexp(final, earlier), final)
+    empty = np.where(last == 0, np.zeros((), log_p.dtype), infinity)
+    return alpha, np.where(np.asarray(input_lengths) == 0, empty, likelihood)
+
+
+@ctc.mean
+def _(losses: Array, target_lengths: Array, **_: Any) -> Array:
+    return 1 / (np.maximum(target_lengths, 1).astype(losses.dtype) * losses.size)
+
+
+@ctc.pullback
+def _(
+    cotangent: Array,
+    log_probs: Array,
+    targets: Array,
+    input_lengths: Array,
+    target_lengths: Array,
+    *,
+    blank: int,
+    zero_infinity: bool,
+    from_logits: bool,
+) -> dict[str, Array]:
+    log_p = primitives.log_softmax(log_probs, 2) if from_logits else log_probs
+    steps, n = log_p.shape[:2]
+    states, skip, last = _ctc_states(targets, target_lengths, blank)
+    alpha, likelihood = _ctc_forward(log_p, states, skip, last, input_lengths)
+    infinity = np.asarray(-np.inf, log_p.dtype)
+    state = np.arange(states.shape[1])
+    final = (state == last[:, None]) | ((state == last[:, None] - 1) & (last[:, None] > 0))
+    beta = np.where(final, 0, infinity).astype(log_p.dtype)  # of what follows step t
+    posterior = np.zeros_like(log_p)
+    rows = np.arange(n)[:, None]
+    ends = np.asarray(input_lengths)[:, None]
+    for t in range(steps - 1, -1, -1):
+        if t < steps - 1:
+            emitted = beta + np.take_along_axis(log_p[t + 1], states, axis=1)
+            one = np.pad(emitted, ((0, 0), (0, 1)), constant_values=-np.inf)[:, 1:]
+            two = np.pad(
+                np.where(skip, emitted, infinity), ((0, 0), (0, 2)), constant_values=-np.inf
+            )[:, 2:]
+            moved = np.logaddexp(np.logaddexp(emitted, one), two)
+            beta = np.where(t + 1 < ends, moved, np.where(final, 0, infinity))
+        occupied = primitives.softmax(alpha[t] + beta, 1)  # the posterior of each state
+        np.add.at(posterior[t], (rows, states), np.where(t < ends, occupied, 0))
+    gradient = -posterior
+    if from_logits:
+        gradient = primitives.log_softmax_pullback(gradient, log_probs, 2)
+    c = cotangent[None, :, None]
+    impossible = np.isinf(likelihood)[None, :, None]
+    lost = 0 if zero_infinity else np.nan
+    return {"log_probs": np.where(impossible, lost, c * gradient)}
