@@ -25,8 +25,8 @@ def implicit_axis(inputs: Mapping[str, np.ndarray], *_: Any) -> dict[str, int]:
 
 #: torch.nn.BCELoss: "we clamp its log function outputs to be greater than or equal to -100"
 BCE_LOG_FLOOR = {"log_floor": -100.0}
-#: aten/src/ATen/native/Loss.cpp: EPSILON of cosine_embedding_loss; not in the documentation
-COSINE_EPSILON = {"epsilon": 1e-12}
+#: aten/src/ATen/native/Loss.cpp: ``constexpr float EPSILON = 1e-12``; not in the documentation
+COSINE_EPSILON = {"epsilon": float(np.float32(1e-12))}
 
 
 def _losses(functional: bool) -> list[Binding]:

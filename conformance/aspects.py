@@ -24,7 +24,7 @@ Judgement = Callable[[Measurement, Case], None]
 def cotangent(shape: tuple[int, ...], kind: Float) -> np.ndarray:
     """The upstream cotangent: pseudo-random numbers in [−4, 4] that depend on the shape alone."""
     name = f"cotangent/{'x'.join(map(str, shape))}"
-    return Corpus(name, "ordinary", defaults=True).floats(shape, (-4.0, 4.0), kind)
+    return Corpus(name, "ordinary").floats(shape, (-4.0, 4.0), kind)
 
 
 def executed(m: Measurement, case: Case, call: Call, *, gradient: bool = False) -> Outcome | None:

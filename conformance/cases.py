@@ -75,6 +75,8 @@ def build(binding: Binding, dtype: str, source: Source) -> Case:
         kinds = tuple(binding.kinds.get(name, _kinds(function, spec, structural)))
         chosen = kinds[0] if len(kinds) == 1 else source.choice(kinds)
         inputs[name] = _input(spec, chosen, dims, structural, kind, source, inputs, binding)
+    if "ignore_index" in params and inputs["target"].dtype.kind != "i":
+        del params["ignore_index"]  # documented for class indices alone
     case = Case(function, dtype, inputs, params)
     if binding.reaches("sample_weight") and source.integer(0, 1):
         shape = _loss_shape(case, binding)
@@ -162,19 +164,33 @@ def _input(
         return (bits if kind == "bit" else 2 * bits - 1).astype(dtype.dtype)
     if kind in ("distribution", "log_probability") and "C" in spec.shape.split():
         return _rows(kind, shape, params.get("axis", 1) if "T" not in spec.shape else 2, dtype, source)
+    if kind == "real":
+        return source.floats(shape, element_range(kind, dtype), dtype, _root(dtype.tiny, 2))
+    if kind == "feature":
+        return source.floats(shape, element_range(kind, dtype), dtype, _root(dtype.tiny, 4))
     return source.floats(shape, element_range(kind, dtype), dtype)
+
+
+def _root(extreme: float, power: int) -> float:
+    """A power of two whose own power stays well on this side of an extreme of the dtype."""
+    exponent = np.floor(np.log2(extreme))
+    return 2.0 ** (exponent // power + (1 if exponent < 0 else -1))
 
 
 def element_range(kind: str, dtype: Float) -> tuple[float, float]:
     """What ordinary elements of a kind look like; the rest of the range is the aspect ``special``.
 
-    Squares, products and sums of these stay in the dtype's range.
+    Squares, products and sums of these neither overflow nor underflow; of features, which are
+    normalised and raised to powers, their fourth powers do not.
     """
-    root = 2.0 ** (np.floor(np.log2(dtype.largest)) // 2 - 2)
+    root = _root(dtype.largest, 2) / 2
+    quarter = _root(dtype.largest, 4)
     ranges = {
         "real": (-root, root),
+        "feature": (-quarter, quarter),
         "logits": (-root, root),
         "probability": (0.0, 1.0),
+        "distribution": (0.0, 1.0),
         "log_probability": (-min(root, 80.0), 0.0),
         "positive": (2.0**-10, root),
         "count": (0.0, min(root, 64.0)),
@@ -251,24 +267,25 @@ def _weights(
 
 # -- the corpus -----------------------------------------------------------------------------------
 
-#: (flavour, parameters at their defaults, how many times the usual first dimension)
-PLAN: tuple[tuple[str, bool, int], ...] = (
-    ("ordinary", True, 1),
-    ("lattice", True, 8),
-    ("wide", True, 8),
-    ("ordinary", False, 4),
-    ("lattice", False, 2),
-    ("mixed", False, 8),
-    ("mixed", False, 1),
-    ("wide", False, 2),
+#: (flavour, parameters, how many times the usual first dimension)
+PLAN: tuple[tuple[str, str, int], ...] = (
+    ("ordinary", "default", 1),
+    ("lattice", "default", 8),
+    ("lattice", "other", 8),
+    ("wide", "default", 8),
+    ("mixed", "drawn", 8),
+    ("ordinary", "drawn", 4),
+    ("lattice", "drawn", 2),
+    ("wide", "drawn", 2),
+    ("mixed", "drawn", 1),
 )
 
 
 def corpus(binding: Binding, dtype: str, count: int = len(PLAN)) -> Iterator[Case]:
     """The corpus' cases of a binding: the same bits in every environment."""
-    for index, (flavour, defaults, size) in enumerate(PLAN[:count]):
-        name = f"{binding.function}/{dtype}/{index}"
-        yield build(binding, dtype, Corpus(name, flavour, defaults=defaults, size=size))
+    for index, (flavour, params, size) in enumerate(PLAN[:count]):
+        name = f"{binding.function}/{index}"  # the same shapes and parameters in every dtype
+        yield build(binding, dtype, Corpus(name, flavour, params, size))
 
 
 def searched(binding: Binding, dtype: str, draw: Any) -> Case:

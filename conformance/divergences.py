@@ -1,6 +1,6 @@
 """Recorded divergences: where a framework is known to differ, why, and how to see that it still does.
 
-The records live in ``divergences.toml``; docs/divergences.md explains every field. A record covers
+The records live in ``divergences/*.toml``, a file per framework; docs/divergences.md explains every field. A record covers
 only the points its ``where`` selects, in the rows its other fields select, and it must show in each
 of those rows: otherwise the row's verdict is ``fixed`` and the record is out of date.
 """
@@ -128,4 +128,6 @@ def parse(text: str) -> tuple[Record, ...]:
 @cache
 def records() -> tuple[Record, ...]:
     """All recorded divergences."""
-    return parse(files(__package__).joinpath("divergences.toml").read_text(encoding="utf-8"))
+    folder = files(__package__).joinpath("divergences")
+    texts = sorted((f.name, f.read_text(encoding="utf-8")) for f in folder.iterdir())
+    return parse("\n".join(text for name, text in texts if name.endswith(".toml")))

@@ -267,22 +267,46 @@ class Judge:
         want = compute(self.arguments)
         moved = _moved(f, self.arguments, kind, compute, {"_cotangent": (upstream, axes)})
         magnitudes = f.largest_gradient_intermediate(**self.arguments)
+        unsure = self._unsure_sides(compute, want)
         largest = float(np.max(np.abs(upstream[np.isfinite(upstream)]), initial=0))
         expected = {}
         for name, gradient in want.items():
             size = np.where(np.isfinite(gradient), np.abs(gradient), 0)
             magnitude = magnitudes.get(name)
             unit = _unit_cotangent(upstream, gradient.shape, largest)
+            jump = unsure.get(name, 0)
             floor = _largest_input(self.arguments, gradient.shape, not f.coupled)
             expected[name] = Expected(
                 gradient,
                 size + moved[name],
-                np.zeros_like(gradient)
-                if magnitude is None
-                else np.abs(unit * np.where(np.isfinite(magnitude), magnitude, 0)),
+                jump
+                + (
+                    np.zeros_like(gradient)
+                    if magnitude is None
+                    else np.abs(unit * np.where(np.isfinite(magnitude), magnitude, 0))
+                ),
                 kind.tiny * floor * max(1.0, largest),
             )
         return expected
+
+    def _unsure_sides(
+        self, compute: Callable[[dict[str, Any]], dict[str, Array]], want: dict[str, Array]
+    ) -> dict[str, Array]:
+        """How far gradients jump where the textbook formula cannot tell which side of its margin
+        it is on, in units of u: its distance from the margin is only exact to u·M."""
+        if "margin" not in self.arguments:
+            return {}
+        doubt = BOUND * self.kind.u * np.asarray(self.function.largest_intermediate(**self.arguments))
+        if not doubt.any():
+            return {}
+        jumps = {name: np.zeros_like(g) for name, g in want.items()}
+        for sign in (1, -1):
+            margin = self.arguments["margin"] + sign * doubt
+            for name, g in compute({**self.arguments, "margin": margin}).items():
+                with np.errstate(all="ignore"):
+                    move = np.abs(g - want[name])
+                np.maximum(jumps[name], np.where(np.isfinite(move), move, 0), out=jumps[name])
+        return {name: jump / self.kind.u for name, jump in jumps.items()}
 
     def _cotangent_axes(self) -> list[int]:
         first = next(iter(self.function.inputs))

@@ -134,7 +134,7 @@ class Worst:
     call: Call
 
 
-@dataclass
+@dataclass(repr=False)
 class Measurement:
     """One table row in the making."""
 
@@ -305,7 +305,7 @@ class Measurement:
             in_ulps = ulps(distance, expected.want, self.subject.kind)
         self.max_abs = max(self.max_abs, float(distance.max()))
         self.max_rel = max(self.max_rel, float(relative.max()))
-        self.max_ulp = max(self.max_ulp, float(np.nanmax(in_ulps, initial=0)))
+        self.max_ulp = max(self.max_ulp, float(in_ulps[~np.isnan(in_ulps)].max(initial=0)))
         top = float(error.max())
         if self.worst is None or top > self.error:
             index = np.unravel_index(int(error.argmax()), error.shape)
@@ -325,8 +325,13 @@ class Measurement:
         # Hypothesis comes here again while it shrinks: the last one is the smallest
         self.failure = message
         self.worst = worst
-        reproducer = self.subject.adapter.reproducer(call, f"{worst.want}", f"{worst.got}")
-        shown = {k: v.tolist() for k, v in case.inputs.items() if v.size <= 64}
+        small = sum(v.size for v in case.inputs.values()) <= 64
+        reproducer = (
+            self.subject.adapter.reproducer(call, f"{worst.want}", f"{worst.got}", worst.of)
+            if small
+            else f"(the case is large; the row's reproducer is its smallest part)\n{call.path}"
+        )
+        shown = {k: v.tolist() if small else f"shape {v.shape}" for k, v in case.inputs.items()}
         raise Divergence(
             f"{self.subject.binding.id} ({self.subject.dtype}"
             f"{', ' + self.subject.reduction if self.subject.reduction else ''}): {message}\n"

@@ -32,19 +32,23 @@ class Source(Protocol):
 
     def integers(self, shape: tuple[int, ...], low: int, high: int) -> np.ndarray: ...
 
-    def floats(self, shape: tuple[int, ...], within: Range, kind: Float) -> np.ndarray: ...
+    def floats(
+        self, shape: tuple[int, ...], within: Range, kind: Float, smallest: float = 0.0
+    ) -> np.ndarray: ...
 
 
 class Corpus:
     """Deterministic numbers for one case of the corpus, from its name alone.
 
     ``flavour`` says what magnitudes look like: ``ordinary`` (a few units), ``lattice`` (quarters,
-    so that ties and kinks are met exactly), ``wide`` (log-uniform over the range), ``mixed``.
+    so that zeros, ties and kinks are met exactly), ``wide`` (log-uniform over the range),
+    ``mixed``. ``params`` says whether parameters are at their ``default``, at the ``other`` end of
+    what is usual, or ``drawn``.
     """
 
-    def __init__(self, name: str, flavour: str, *, defaults: bool, size: int = 1) -> None:
+    def __init__(self, name: str, flavour: str, params: str = "default", size: int = 1) -> None:
         self.flavour = flavour
-        self.defaults = defaults
+        self.params = params
         self.size = size
         self._bits = np.random.Philox(key=zlib.crc32(name.encode()))
 
@@ -60,8 +64,10 @@ class Corpus:
         return options[self.integer(0, len(options) - 1)]
 
     def parameter(self, domain: Domain, default: Any) -> Any:
-        if self.defaults:
+        if self.params == "default":
             return default
+        if self.params == "other" and domain.values:
+            return domain.values[-1]
         if domain.name in ("choice", "interval", "integer") and domain.values:
             if domain.name == "choice" or self.integer(0, 2):
                 return self.choice(domain.values)
@@ -74,7 +80,9 @@ class Corpus:
         drawn = self._uniform(int(np.prod(shape))) * (high - low + 1)
         return (low + drawn.astype(np.int64)).reshape(shape)
 
-    def floats(self, shape: tuple[int, ...], within: Range, kind: Float) -> np.ndarray:
+    def floats(
+        self, shape: tuple[int, ...], within: Range, kind: Float, smallest: float = 0.0
+    ) -> np.ndarray:
         count = int(np.prod(shape))
         low, high = within
         choose, a, b, sign = (self._uniform(count) for _ in range(4))
@@ -84,10 +92,11 @@ class Corpus:
             wide = np.where(b < 0.5, 2.0 ** (np.log2(kind.tiny) * a), 1 - kind.u * 2 ** (8 * a))
         else:
             ordinary = (a + b - 1) * 6  # triangular: no transcendental function, same bits anywhere
-            lattice = np.round((a - 0.5) * 32) / 4
+            lattice = np.where(b < 1 / 8, 0, np.round((a - 0.5) * 32) / 4)
             top = max(abs(low), abs(high))
-            span = np.floor(np.log2(top)) - np.floor(np.log2(kind.tiny)) - 1
-            exponent = np.floor(np.log2(kind.tiny)) + 1 + np.floor(span * a)
+            bottom = np.floor(np.log2(max(smallest, kind.tiny))) + 1
+            span = np.floor(np.log2(top)) - bottom
+            exponent = bottom + np.floor(span * a)
             wide = np.ldexp(1 + b, exponent.astype(int)) * np.where(sign < 0.5, -1, 1)
             if low >= 0:
                 ordinary, lattice, wide = np.abs(ordinary), np.abs(lattice), np.abs(wide)
@@ -97,7 +106,7 @@ class Corpus:
             values = np.select([choose < 0.5, choose < 0.75], [ordinary, lattice], wide)
         else:
             values = {"ordinary": ordinary, "lattice": lattice, "wide": wide}[self.flavour]
-        return _fit(values.reshape(shape), within, kind)
+        return _fit(values.reshape(shape), within, kind, smallest)
 
 
 class Search:
@@ -120,10 +129,11 @@ class Search:
         if domain.name == "integer":
             usual = st.sampled_from((default, *domain.values))
             return self._draw(usual | st.integers(int(domain.low), int(domain.high)))
+        low, high = _width_16(max(domain.low, -1e3), 1), _width_16(min(domain.high, 1e3), -1)
         numbers = st.floats(
-            max(domain.low, -1e3),
-            min(domain.high, 1e3),
-            exclude_min=domain.open_low and domain.low >= -1e3,
+            low,
+            high,
+            exclude_min=domain.open_low and domain.low == low,
             width=16,
             allow_subnormal=False,
         )
@@ -132,15 +142,29 @@ class Search:
     def integers(self, shape: tuple[int, ...], low: int, high: int) -> np.ndarray:
         return self._draw(hnp.arrays(np.int64, shape, elements=st.integers(low, high)))
 
-    def floats(self, shape: tuple[int, ...], within: Range, kind: Float) -> np.ndarray:
+    def floats(
+        self, shape: tuple[int, ...], within: Range, kind: Float, smallest: float = 0.0
+    ) -> np.ndarray:
         width = {"float16": 16, "bfloat16": 32, "float32": 32, "float64": 64}[kind.name]
         low, high = (float(np.float32(v)) if width < 64 else v for v in within)
         elements = st.floats(low, high, width=width, allow_nan=False, allow_subnormal=False)
         drawn = self._draw(hnp.arrays(np.float64, shape, elements=elements))
-        return _fit(drawn, within, kind)
+        return _fit(drawn, within, kind, smallest)
 
 
-def _fit(values: np.ndarray, within: Range, kind: Float) -> np.ndarray:
-    """Rounded to the dtype, inside the range, without subnormals (an aspect of their own)."""
+def _width_16(bound: float, inward: int) -> float:
+    """A bound of 16 bits: the bound itself, or the nearest number on the ``inward`` side of it."""
+    rounded = np.float16(bound)
+    if (float(rounded) - bound) * inward < 0:
+        rounded = np.nextafter(rounded, np.float16(inward * np.inf))
+    return float(rounded)
+
+
+def _fit(values: np.ndarray, within: Range, kind: Float, smallest: float) -> np.ndarray:
+    """Rounded to the dtype, inside the range, and 0 rather than smaller than ``smallest``.
+
+    Subnormals are an aspect of their own.
+    """
     rounded = np.clip(values, *within).astype(kind.dtype)
-    return np.where(np.abs(rounded.astype(np.float64)) < kind.tiny, np.zeros_like(rounded), rounded)
+    small = np.abs(rounded.astype(np.float64)) < max(smallest, kind.tiny)
+    return np.where(small, np.zeros_like(rounded), rounded)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..reference.floats import is_float
+from ..reference.function import INTEGER_KINDS
 from .aspects import cotangent, executed
 from .cases import Case, corpus, element_range, shape_of
 from .error import BOUND, Expected
@@ -49,7 +50,8 @@ def special(m: Measurement) -> None:
         array = base.inputs.get(name)
         if array is None or not is_float(array) or not array.size:
             continue
-        kind = m.subject.binding.kinds.get(name, spec.kinds)[0]
+        kinds = m.subject.binding.kinds.get(name, spec.kinds)
+        kind = next(k for k in kinds if k not in INTEGER_KINDS)
         facts = m.subject.function.facts.get("kind_of", {})
         if name in facts:
             kind = facts[name]({**m.subject.function.defaults(), **base.params, **_static(m)})

@@ -24,6 +24,7 @@ import numpy as np
 Array = np.ndarray
 Kind = Literal[
     "real",  # any finite number
+    "feature",  # any finite number, a coordinate of an embedding
     "logits",  # any finite number, meant to be normalised
     "probability",  # in [0, 1]
     "distribution",  # in [0, 1], summing to 1 along the class axis

@@ -924,7 +924,7 @@ def _(input: Array, target: Array, weight: Weight = None) -> dict[str, Array]:
 
 # -- embeddings -----------------------------------------------------------------------------------
 
-_FEATURES = tensor("real", shape="N D")
+_FEATURES = tensor("feature", shape="N D")
 
 
 @loss(
@@ -1073,6 +1073,11 @@ def _(
     }
 
 
+def _powers(distance: Array, p: float) -> Array | float:
+    """What (Σ|d|^p)^(1/p) loses by the rounding of 1/p: |log Σ|d|^p|/p, nothing for p = 1 and 2."""
+    return 0.0 if p in (1, 2) else np.abs(np.log(np.where(distance == 0, 1, distance)))
+
+
 @triplet_margin.intermediate
 def _(
     anchor: Array,
@@ -1084,13 +1089,26 @@ def _(
     swap: bool,
     eps: float,
 ) -> Array:
-    near, far = _distance(anchor - positive + eps, p), _distance(anchor - negative + eps, p)
-    return near + far + _distance(positive - negative + eps, p) * swap + margin
+    sides = [anchor - positive + eps, anchor - negative + eps]
+    sides += [positive - negative + eps] if swap else []
+    distances = [_distance(side, p) for side in sides]
+    return sum((d * (1 + _powers(d, p)) for d in distances), margin)
 
 
 @triplet_margin.gradient_intermediate
-def _(anchor: Array, **_: Any) -> dict[str, Array]:
-    two = 2 * np.ones_like(anchor)
+def _(
+    anchor: Array,
+    positive: Array,
+    negative: Array,
+    *,
+    margin: float,
+    p: float,
+    swap: bool,
+    eps: float,
+) -> dict[str, Array]:
+    sides = (anchor - positive + eps, anchor - negative + eps, positive - negative + eps)
+    most = np.max([1 + _powers(_distance(side, p), p) * (p - 1) for side in sides], axis=0)
+    two = 2 * np.ones_like(anchor) * np.reshape(most, (-1, 1))
     return {"anchor": two, "positive": two, "negative": two}
 
 
@@ -1177,6 +1195,11 @@ def _ctc_forward(
 @ctc.mean
 def _(losses: Array, target_lengths: Array, **_: Any) -> Array:
     return 1 / (np.maximum(target_lengths, 1).astype(losses.dtype) * losses.size)
+
+
+@ctc.gradient_intermediate
+def _(log_probs: Array, **_: Any) -> dict[str, Array]:
+    return {"log_probs": np.ones_like(log_probs)}  # softmax − posterior
 
 
 @ctc.pullback

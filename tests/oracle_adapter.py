@@ -1,0 +1,236 @@
+"""The oracle in a framework's place: what the suite must find nothing wrong with.
+
+Tensors are NumPy arrays. A callable computes at the oracle's width and rounds once, to the dtype
+of its inputs; its answer carries its own pullback. :class:`Implementation` has a field for each
+thing that people get wrong, so that the gauntlet replaces exactly that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from nnconform.adapters.interface import Adapter, Binding, Spelling, bind, surface
+from nnconform.reference import catalogue
+from nnconform.reference.floats import float_of, is_float
+from nnconform.reference.function import Function
+from nnconform.reference.oracle import evaluate
+from nnconform.reference.reductions import Rows
+
+Array = np.ndarray
+Arguments = dict[str, Any]
+
+NONE, SUM, MEAN, BATCHMEAN, WEIGHTED, NONZERO = (
+    Spelling(name, name, {"reduction": name})
+    for name in ("none", "sum", "mean", "batchmean", "weighted_mean", "nonzero_mean")
+)
+DEFAULT = Spelling("default", "mean")
+
+#: kinds of inputs that stand for the definition, without any dialect
+KINDS = {"hinge": {"target": "sign"}, "ctc": {"log_probs": "log_probability"}}
+#: losses whose values per sample have the weights that Keras and TensorFlow give them
+ROWS = ("mean_squared_error", "mean_absolute_error", "binary_cross_entropy")
+
+
+def _plain(function: Function) -> Binding:
+    """A function with all that a case can give it."""
+    named = [*function.inputs, *(p.name for p in _parameters(function))]
+    spellings = (NONE, SUM, MEAN, *([BATCHMEAN] if "kl" in function.name else []), DEFAULT)
+    return bind(
+        function.name,
+        function.name,
+        "",
+        reductions=spellings if function.kind == "loss" else (NONE,),
+        kinds=KINDS.get(function.name, {}),
+        **{name: name for name in named},
+    )
+
+
+def _parameters(function: Function) -> list[Any]:
+    return [p for p in function.parameters.values() if p.domain.name != "dialect"]
+
+
+def _rows(name: str) -> Binding:
+    """A loss as Keras has it: the mean over the last axis, then sample weights and a reduction."""
+    return bind(
+        name,
+        name,
+        "",
+        input="input",
+        target="target",
+        sample_weight="sample_weight",
+        fixed={"rows": "mean"},
+        label=f"{name}(rows)",
+        rows="mean",
+        reductions=(NONE, SUM, MEAN, WEIGHTED, NONZERO),
+        min_rank=1,
+    )
+
+
+BINDINGS = surface(
+    "oracle",
+    [
+        *map(_plain, catalogue().values()),
+        *map(_rows, ROWS),
+        bind(
+            "hinge",
+            "hinge",
+            "",
+            input="input",
+            target="target",
+            fixed={"labels": "bit"},
+            dialect={"labels": "bit"},
+            kinds={"target": "bit"},
+            reductions=(NONE, SUM, MEAN),
+        ),
+        bind(
+            "binary_cross_entropy",
+            "binary_cross_entropy",
+            "",
+            input="input",
+            target="target",
+            fixed={"clip": (1e-3, 1 - 1e-3)},
+            dialect={"clip": (1e-3, 1 - 1e-3)},
+            reductions=(NONE, SUM, MEAN),
+        ),
+        bind("rrelu", "rrelu", "", x="x", lower="lower", upper="upper", fixed={"training": True}, random=True),
+    ],
+)
+
+
+@dataclass
+class Answer:
+    """What a callable gives: a value, and how cotangents are pulled back."""
+
+    value: Array
+    pullback: Callable[[Array], dict[str, Array]]
+
+
+def unchanged(arguments: Arguments) -> Arguments:
+    return arguments
+
+
+def draw(random: np.random.Generator, shape: tuple[int, ...], lower: float, upper: float) -> Array:
+    """The slopes of randomised leaky ReLU in training."""
+    return random.uniform(lower, upper, shape)
+
+
+@dataclass
+class Implementation:
+    """One callable: the oracle's function, and every step on the way that can be wrong."""
+
+    function: Function
+    #: what it makes of its arguments (``sample_weight`` and ``reduction`` are among them)
+    prepare: Callable[[Arguments], Arguments] = unchanged
+    #: what it does to results that are in the dtype already
+    finish: Callable[[Array], Array] = field(default=np.asarray)
+    #: computes at the width of the dtype under test, as frameworks do
+    narrow: bool = False
+    #: refuses what the documentation does not allow
+    checked: bool = True
+    slopes: Callable[..., Array] = draw
+    random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+
+    def __call__(
+        self, *, rows: Rows = None, training: bool = False, **given: Any
+    ) -> Answer:
+        dtype = next(a.dtype for a in given.values() if isinstance(a, np.ndarray) and is_float(a))
+        if training:
+            return self._trained(dtype, **given)
+        wide = dtype if self.narrow else float_of(dtype.name).oracle
+        arguments: Arguments = {
+            name: v.astype(wide) if isinstance(v, np.ndarray) and is_float(v) else v
+            for name, v in given.items()
+        }
+        if self.checked:
+            refuse(self.function, arguments)
+        loss = self.function.kind == "loss"
+        usual = {"reduction": "mean" if loss else "none", "sample_weight": None}
+        arguments = self.prepare({**self.function.defaults(), **usual, **arguments})
+        reduction, weight = arguments.pop("reduction"), arguments.pop("sample_weight")
+
+        def evaluated(**options: Any) -> Any:
+            return evaluate(
+                self.function, arguments, reduction, sample_weight=weight, rows=rows, **options
+            )
+
+        def pullback(cotangent: Array) -> dict[str, Array]:
+            found = evaluated(cotangent=cotangent.astype(wide), gradient=True).gradients
+            return {name: self._rounded(g, dtype) for name, g in found.items()}
+
+        return Answer(self._rounded(evaluated().value, dtype), pullback)
+
+    def _rounded(self, array: Array, dtype: np.dtype) -> Array:
+        with np.errstate(all="ignore"):
+            return np.asarray(self.finish(np.asarray(array).astype(dtype)))
+
+    def _trained(self, dtype: np.dtype, x: Array, lower: float, upper: float, **_: Any) -> Answer:
+        slopes = self.slopes(self.random, x.shape, lower, upper).astype(dtype)
+        return Answer(np.where(x >= 0, x, slopes * x).astype(dtype), lambda c: {"x": c})
+
+
+def refuse(function: Function, arguments: Arguments) -> None:
+    """Raise ValueError for class indices out of range and for shapes that do not fit."""
+    first = arguments[next(iter(function.inputs))]
+    target = arguments.get("target")
+    if target is None:
+        return
+    spec = function.inputs["target"]
+    axis = arguments.get("axis", 1)
+    if target.dtype.kind == "i" and {"class_index"} & set(spec.kinds):
+        ignored = target == arguments.get("ignore_index", -1000)
+        if np.any(((target < 0) | (target >= first.shape[axis])) & ~ignored):
+            raise ValueError("class index out of range")
+        expected = first.shape[:axis] + first.shape[axis + 1 :]
+    elif spec.shape == "N":
+        expected = first.shape[:1]
+    else:
+        expected = first.shape
+    if target.shape != expected:
+        raise ValueError(f"target has shape {target.shape}, not {expected}")
+
+
+class OracleAdapter(Adapter):
+    """The oracle as a framework; ``replaced`` are the callables that stand in for some of it."""
+
+    name = "oracle"
+    module = "numpy"
+    requirement = "numpy"
+    distributions = ("numpy",)
+    bindings: ClassVar[tuple[Binding, ...]] = BINDINGS
+    preamble = "from nnconform.reference.oracle import oracle"
+
+    def __init__(self, replaced: Mapping[str, Callable[..., Answer]] | None = None) -> None:
+        self.replaced = replaced or {}
+
+    def lookup(self, path: str) -> Callable[..., Answer]:
+        name = path.rpartition(".")[2]
+        return self.replaced.get(name) or Implementation(catalogue()[name])
+
+    def tensor(self, array: Array) -> Array:
+        return array
+
+    def array(self, tensor: Array | Answer) -> Array:
+        return tensor.value if isinstance(tensor, Answer) else tensor
+
+    def differentiate(
+        self,
+        compute: Callable[[Mapping[str, Any]], Any],
+        tensors: Mapping[str, Any],
+        wrt: Sequence[str],
+        cotangent: Callable[[tuple[int, ...], str], Array],
+    ) -> tuple[Any, dict[str, Any], dict[str, str]]:
+        answer = compute(tensors)
+        found = answer.pullback(cotangent(answer.value.shape, answer.value.dtype.name))
+        return answer, {name: found[name] for name in wrt}, {}
+
+    def unsupported(self, error: BaseException) -> bool:
+        return isinstance(error, NotImplementedError)
+
+    def source(self, array: Array) -> str:
+        return f"np.array({array.tolist()!r}, {array.dtype.name!r})"
+
+    def print_gradient(self, expression: str, of: str) -> list[str]:
+        return [f"print({expression})  # the gradient with respect to {of}"]
