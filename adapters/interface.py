@@ -32,6 +32,9 @@ INTERFACE = 1
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
+#: how frameworks say that memory ran out, those that do not raise MemoryError
+EXHAUSTED = ("can't allocate memory", "not enough memory", "OOM when allocating", "bad_alloc")
+
 
 class _Dtype:
     """Stands in a binding's fixed arguments for the name of the dtype under test."""
@@ -404,13 +407,18 @@ class Adapter(ABC):
         wrt: Sequence[str] = (),
         cotangent: Callable[[tuple[int, ...], str], np.ndarray] | None = None,
     ) -> Outcome:
-        """Make the call; what it raised or warned is part of the outcome."""
+        """Make the call; what it raised or warned is part of the outcome.
+
+        Raises MemoryError, whatever the framework calls it, since that says nothing of the call.
+        """
         outcome = Outcome()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
                 self._execute(call, wrt, cotangent, outcome)
             except Exception as error:
+                if isinstance(error, MemoryError) or any(p in str(error) for p in EXHAUSTED):
+                    raise MemoryError(str(error)) from error
                 outcome.error = error
         outcome.warnings = [f"{w.category.__name__}: {w.message}" for w in caught]
         return outcome

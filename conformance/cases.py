@@ -235,12 +235,14 @@ def _indices(
     if kind == "label_set":
         order = np.argsort(source.integers(shape, 0, 99), axis=1, kind="stable")
         listed = source.integers((shape[0], 1), 0, classes)
-        return np.where(np.arange(classes) < listed, order, -1)
+        return np.where(np.arange(classes) == listed, -1, order)  # what follows −1 is ignored
     if kind == "labels":
         labels = source.integers(shape, 0, classes - 2)
         return labels + (labels >= params["blank"])
     if kind == "target_lengths":
         lengths = source.integers(shape, 0, dims["L"][0])
+        if params.get("zero_infinity"):
+            return lengths  # some of which cannot be aligned
         return np.minimum(lengths, (drawn["input_lengths"] - 1) // 2)  # so that it can be aligned
     return source.integers(shape, 1, dims["T"][0])  # lengths
 

@@ -40,6 +40,10 @@ class Expected:
     #: what a flush of subnormals may cost
     floor: Array
 
+    def names(self) -> dict[str, Array]:
+        """What a record's expressions may speak of: ``scale`` is the one of ``limited``."""
+        return {"want": self.want, "scale": self.scale + self.intermediate, "floor": self.floor}
+
     def error(self, got: Array, kind: Float) -> Array:
         """The error of every element, in units of u·scale."""
         return self._in_units(self._excess(got, kind), kind.u * self.scale)
@@ -112,7 +116,8 @@ def _steps(
 ) -> Array:
     """What "one relative u" is relative to: the input, or its distance from the row's maximum.
 
-    A zero moves by the smallest normal number, so that a kink at 0 is seen.
+    A zero moves by the smallest normal number, so that a kink at 0 is seen. Where the function
+    itself jumps, nothing moves: on which side of ``x > 0`` a number is, is not a matter of rounding.
     """
     if function.facts.get("shift_invariant") in (True, name):
         axis = params.get("axis", 1)
@@ -120,62 +125,116 @@ def _steps(
             shifted = np.abs(array - array.max(axis=axis, keepdims=True))
         return np.where(np.isfinite(shifted), shifted, 0)
     steps = np.where(array == 0, kind.tiny / kind.u, np.abs(array))
-    return np.where(np.isfinite(steps), steps, 0)
+    jumps = function.facts.get("jumps", {}).get(name, ())
+    return np.where(np.isfinite(steps) & ~np.isin(array, jumps), steps, 0)
 
 
-_BOUNDED = {"probability": (0.0, 1.0), "distribution": (0.0, 1.0)}
+def _bounds(kinds: tuple[str, ...], array: Array) -> tuple[float, float]:
+    """[0, 1] where an input holds probabilities; it may hold another of its kinds."""
+    unit = {"probability", "distribution"} & set(kinds) and np.all((array >= 0) & (array <= 1))
+    return (0.0, 1.0) if unit else (-np.inf, np.inf)
+
+
+_COTANGENT = "_cotangent"
+Compute = Callable[[dict[str, Any]], Mapping[str, Array]]
 
 
 def _moved(
     function: Function,
     arguments: dict[str, Any],
     kind: Float,
-    compute: Callable[[dict[str, Any]], Mapping[str, Array]],
-    extra: Mapping[str, tuple[Array, list[int]]],
+    compute: Compute,
+    cotangent_axes: list[int],
 ) -> dict[str, Array]:
     """Σ over perturbations of how far each result moves, in units of u."""
     base = compute(arguments)
     total = {name: np.zeros_like(value) for name, value in base.items()}
+    tensors, scalars = _perturbations(function, arguments, kind, cotangent_axes)
+    results = [*_together(function, arguments, compute, tensors)]
+    results += [compute({**arguments, **change}) for change in scalars]
+    for up, down in zip(results[::2], results[1::2], strict=True):
+        for name, value in base.items():
+            with np.errstate(all="ignore"):
+                moves = np.abs(np.stack([up[name] - value, down[name] - value]))
+            total[name] += np.where(np.isfinite(moves), moves, 0).max(axis=0)
+    return {name: moved / kind.u for name, moved in total.items()}
 
-    def perturb(changed: Callable[[int], dict[str, Any]]) -> None:
-        moves = {name: np.zeros_like(value) for name, value in base.items()}
-        for sign in (1, -1):
-            for name, value in compute(changed(sign)).items():
-                with np.errstate(all="ignore"):
-                    move = np.abs(value - base[name])
-                np.maximum(moves[name], np.where(np.isfinite(move), move, 0), out=moves[name])
-        for name, move in moves.items():
-            total[name] += move
 
-    for name, spec in function.inputs.items():
+def _perturbations(
+    function: Function, arguments: dict[str, Any], kind: Float, cotangent_axes: list[int]
+) -> tuple[list[dict[str, Array]], list[dict[str, float]]]:
+    """Changed tensors and changed parameters, each first upwards, then downwards."""
+    tensors: list[dict[str, Array]] = []
+    for name in (*function.inputs, _COTANGENT):
         array = arguments.get(name)
-        if array is None or not is_float(array) or spec.kinds[0] in ("sign", "bit"):
-            if array is None or not (spec.differentiable and is_float(array)):
+        if array is None or not is_float(array):
+            continue
+        low, high = -np.inf, np.inf
+        if name == _COTANGENT:
+            steps, axes = np.abs(array), cotangent_axes
+        else:
+            spec = function.inputs[name]
+            if spec.kinds[0] in ("sign", "bit") and not spec.differentiable:
                 continue
-        steps = _steps(function, name, array, arguments, kind)
-        low, high = _BOUNDED.get(spec.kinds[0], (-np.inf, np.inf))
-        for index in _masks(array.shape, _coupled_axes(function, name, array, arguments)):
-
-            def changed(sign: int, name=name, array=array, index=index, steps=steps) -> dict:
+            low, high = _bounds(spec.kinds, array)
+            steps = _steps(function, name, array, arguments, kind)
+            axes = _coupled_axes(function, name, array, arguments)
+        for index in _masks(array.shape, axes):
+            for sign in (1, -1):
                 other = np.array(array)
                 other[index] = np.clip(array[index] + sign * kind.u * steps[index], low, high)
-                return {**arguments, name: other}
+                tensors.append({name: other})
+    scalars = [
+        {name: value * (1 + sign * kind.u)}
+        for name in function.parameters
+        if isinstance(value := arguments[name], float) and value != 0 and np.isfinite(value)
+        for sign in (1, -1)
+    ]
+    return tensors, scalars
 
-            perturb(changed)
-    for name in function.parameters:
-        value = arguments[name]
-        if isinstance(value, float) and value != 0 and np.isfinite(value):
-            perturb(lambda sign, n=name, v=value: {**arguments, n: v * (1 + sign * kind.u)})
-    for name, (array, axes) in extra.items():
-        for index in _masks(array.shape, axes):
 
-            def changed(sign: int, name=name, array=array, index=index) -> dict:
-                other = np.array(array)
-                other[index] *= 1 + sign * kind.u
-                return {**arguments, name: other}
-
-            perturb(changed)
-    return {name: moved / kind.u for name, moved in total.items()}
+def _together(
+    function: Function,
+    arguments: dict[str, Any],
+    compute: Compute,
+    changes: list[dict[str, Array]],
+) -> Iterator[Mapping[str, Array]]:
+    """The results of all changes: in one call where a batch axis can hold them, else one by one."""
+    arrays = {n: a for n, a in arguments.items() if isinstance(a, np.ndarray)}
+    shapes = {n: function.inputs[n].shape.split() for n in arrays if n != _COTANGENT}
+    first = arrays[next(iter(function.inputs))]
+    if all(tokens == ["S"] for tokens in shapes.values()) and len(changes) > 2:
+        if all(a.shape == first.shape for n, a in arrays.items() if n != _COTANGENT):
+            stacked: dict[str, Any] = {
+                n: np.stack([change.get(n, a) for change in changes]) for n, a in arrays.items()
+            }
+            if "axis" in arguments and arguments["axis"] >= 0:
+                stacked["axis"] = arguments["axis"] - first.ndim
+            results = compute({**arguments, **stacked})
+            yield from ({n: r[at] for n, r in results.items()} for at in range(len(changes)))
+            return
+    batched = all("N" in tokens or tokens == ["C"] for tokens in shapes.values())
+    if not batched or "N" in function.coupled:
+        yield from (compute({**arguments, **change}) for change in changes)
+        return
+    axes = {n: t.index("N") for n, t in shapes.items() if "N" in t} | {_COTANGENT: 0, "": 0}
+    alone = [any(n not in axes for n in change) for change in changes]
+    size = first.shape[axes[next(iter(function.inputs))]]
+    rows = [change for change, lone in zip(changes, alone, strict=True) if not lone]
+    stacked = {
+        n: np.concatenate([change.get(n, a) for change in rows], axis=axes[n])
+        for n, a in arrays.items()
+        if n in axes and rows
+    }
+    results = compute({**arguments, **stacked}) if rows else {}
+    at = 0
+    for change, lone in zip(changes, alone, strict=True):
+        if lone:
+            yield compute({**arguments, **change})
+        else:
+            part = range(at * size, (at + 1) * size)
+            yield {n: np.take(r, part, axis=axes[n]) for n, r in results.items()}
+            at += 1
 
 
 def _largest_input(arguments: Mapping[str, Any], shape: tuple[int, ...], elementwise: bool) -> Array:
@@ -237,7 +296,7 @@ class Judge:
         """The value, and how exactly it can be expected."""
         f, kind = self.function, self.kind
         with np.errstate(all="ignore"):
-            moved = _moved(f, self.arguments, kind, lambda a: {"": f(**a)}, {})[""]
+            moved = _moved(f, self.arguments, kind, lambda a: {"": f(**a)}, [])[""]
             size = np.where(np.isfinite(self.unreduced), np.abs(self.unreduced), 0)
             magnitude = np.broadcast_to(
                 f.largest_intermediate(**self.arguments), self.unreduced.shape
@@ -260,14 +319,14 @@ class Judge:
             upstream = np.array(spread_over_rows(weighted, self.unreduced, self.rows))
 
         def compute(arguments: dict[str, Any]) -> dict[str, Array]:
-            rest = {k: v for k, v in arguments.items() if k != "_cotangent"}
-            return f.gradients(arguments.get("_cotangent", upstream), **rest)
+            rest = {k: v for k, v in arguments.items() if k != _COTANGENT}
+            return f.gradients(arguments[_COTANGENT], **rest)
 
-        axes = self._cotangent_axes()
-        want = compute(self.arguments)
-        moved = _moved(f, self.arguments, kind, compute, {"_cotangent": (upstream, axes)})
+        given = {**self.arguments, _COTANGENT: upstream}
+        want = compute(given)
+        moved = _moved(f, given, kind, compute, self._cotangent_axes())
         magnitudes = f.largest_gradient_intermediate(**self.arguments)
-        unsure = self._unsure_sides(compute, want)
+        unsure = self._unsure_sides(lambda a: compute({**given, **a}), want)
         largest = float(np.max(np.abs(upstream[np.isfinite(upstream)]), initial=0))
         expected = {}
         for name, gradient in want.items():
@@ -290,7 +349,7 @@ class Judge:
         return expected
 
     def _unsure_sides(
-        self, compute: Callable[[dict[str, Any]], dict[str, Array]], want: dict[str, Array]
+        self, compute: Compute, want: dict[str, Array]
     ) -> dict[str, Array]:
         """How far gradients jump where the textbook formula cannot tell which side of its margin
         it is on, in units of u: its distance from the margin is only exact to u·M."""
@@ -302,7 +361,7 @@ class Judge:
         jumps = {name: np.zeros_like(g) for name, g in want.items()}
         for sign in (1, -1):
             margin = self.arguments["margin"] + sign * doubt
-            for name, g in compute({**self.arguments, "margin": margin}).items():
+            for name, g in compute({"margin": margin}).items():
                 with np.errstate(all="ignore"):
                     move = np.abs(g - want[name])
                 np.maximum(jumps[name], np.where(np.isfinite(move), move, 0), out=jumps[name])

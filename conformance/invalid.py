@@ -35,14 +35,15 @@ def illegal(m: Measurement) -> Iterator[tuple[str, Case, Mapping[str, Any]]]:
     def changed(**arrays: np.ndarray) -> Case:
         return Case(base.function, base.dtype, {**base.inputs, **arrays}, base.params)
 
+    for name, case in _with_indices(m):
+        for label, value in (("class index too large", 1000), ("class index negative", -7)):
+            index = np.array(case.inputs[name])
+            index.flat[0] = value
+            wrong = Case(case.function, case.dtype, {**case.inputs, name: index}, case.params)
+            yield label, wrong, {}
     for name, array in base.inputs.items():
         if name not in inputs or not array.size:
             continue
-        if array.dtype.kind == "i" and inputs[name].kinds[0] in ("class_index", "distribution"):
-            for label, value in (("class index too large", 1000), ("class index negative", -7)):
-                index = np.array(array)
-                index.flat[0] = value
-                yield label, changed(**{name: index}), {}
         if is_float(array) and "probability" in inputs[name].kinds and name == "input":
             for label, value in (("probability above 1", 1.5), ("probability below 0", -0.5)):
                 p = np.array(array)
@@ -72,6 +73,16 @@ def illegal(m: Measurement) -> Iterator[tuple[str, Case, Mapping[str, Any]]]:
                 empty[name] = np.take(array, [], axis=axis)
         if empty:
             yield "empty batch", changed(**empty), {}
+
+
+def _with_indices(m: Measurement) -> Iterator[tuple[str, Case]]:
+    """Every input that can hold class indices, with the corpus' first case where it does."""
+    for name, spec in m.subject.function.inputs.items():
+        if "class_index" in spec.kinds:
+            for case in corpus(m.subject.binding, m.subject.dtype):
+                if case.inputs[name].dtype.kind == "i" and case.inputs[name].size:
+                    yield name, case
+                    break
 
 
 def _one(m: Measurement, label: str, case: Case, extra: Mapping[str, Any]) -> None:

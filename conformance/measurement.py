@@ -192,7 +192,7 @@ class Measurement:
         self._tally(case, call, wide, expected, distance, error, of, bool(limited.any()))
         if not wrong.any():
             return
-        context = {**(names or subject.names(case)), "want": expected.want, "got": wide}
+        context = {**(names or subject.names(case)), **expected.names(), "got": wide}
         wrong &= ~self._covered(wrong, context, of)
         if wrong.any():
             index = np.unravel_index(int(np.argmax(np.where(wrong, error, -1))), wrong.shape)
@@ -230,7 +230,7 @@ class Measurement:
         self._tally(case, call, got, expected, distance, error, "", False)
         wrong = error > BOUND
         if wrong.any():
-            wrong &= ~self._covered(wrong, {**names, "want": expected.want, "got": got}, "")
+            wrong &= ~self._covered(wrong, {**names, **expected.names(), "got": got}, "")
         if wrong.any():
             index = np.unravel_index(int(np.argmax(np.where(wrong, error, -1))), wrong.shape)
             message = f"{what} does not hold: {got[index]!s} is not {expected.want[index]!s}"

@@ -34,7 +34,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--conformance-resume", action="store_true", help="leave out what DIR's journal has begun"
     )
     group.addoption(
-        "--conformance-memory", type=float, default=0, metavar="GIB", help="address space allowed"
+        "--conformance-memory", type=float, default=0, metavar="GIB", help="memory allowed"
+    )
+    group.addoption(
+        "--conformance-parent", type=int, default=0, metavar="PID", help="the driver; end with it"
     )
 
 
@@ -47,11 +50,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
         for name, examples in PROFILES.items():
             settings.register_profile(f"nnconform-{name}", max_examples=examples, database=None)
-    if config.getoption("--conformance-memory"):
-        import resource
+    memory, parent = map(config.getoption, ("--conformance-memory", "--conformance-parent"))
+    if memory or parent:
+        from .worker import confine
 
-        limit = int(config.getoption("--conformance-memory") * 2**30)
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        confine(memory, parent)
     folder = config.getoption("--conformance-out")
     config.pluginmanager.register(Rows(config, Path(folder) if folder else None), "nnconform-rows")
 
@@ -85,6 +88,13 @@ def measurement(request: pytest.FixtureRequest) -> Any:
     return Measurement(subject)
 
 
+def _subject(item: pytest.Item) -> Subject | None:
+    """What an item measures, if it is a conformance test that has anything to measure."""
+    callspec = getattr(item, "callspec", None)
+    subject = callspec.params.get("measurement") if callspec else None
+    return subject if hasattr(type(subject), "identity") else None
+
+
 _STARTED: set[str] = set()
 
 
@@ -101,8 +111,11 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         return (yield)
     try:
         result = yield
-    except MemoryError as error:
-        found.crash(f"out of memory: {error}")
+    except Exception as error:
+        if (reason := _out_of_memory(error)) is not None:
+            found.crash(" ".join(f"out of memory: {reason}".split())[:300])
+        elif not found.failure:
+            found.failure = " ".join(f"no verdict: {type(error).__name__}: {error}".split())[:300]
         raise
     finally:
         row = found.row()
@@ -114,6 +127,18 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     if row["verdict"] == "unsupported":
         pytest.skip(row["note"].partition("\n")[0])
     return result
+
+
+def _out_of_memory(error: BaseException | None) -> str | None:
+    """What a MemoryError says that lies behind an error; Hypothesis wraps one it cannot repeat."""
+    while error is not None:
+        if isinstance(error, MemoryError):
+            return str(error)
+        for part in getattr(error, "exceptions", ()):
+            if (reason := _out_of_memory(part)) is not None:
+                return reason
+        error = error.__cause__ or error.__context__
+    return None
 
 
 # -- what becomes of them --------------------------------------------------------------------------------
@@ -157,14 +182,11 @@ class Rows:
         items[:] = left
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self.write("collected", count=len(session.items))
+        self.write("collected", count=sum(_subject(item) is not None for item in session.items))
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        callspec = getattr(item, "callspec", None)
-        subject = callspec.params.get("measurement") if callspec else None
-        identity = getattr(subject, "identity", None)
-        if identity is not None:
-            self.write("start", test=item.nodeid, identity=identity)
+        if (subject := _subject(item)) is not None:
+            self.write("start", test=item.nodeid, identity=subject.identity)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call":
@@ -174,7 +196,7 @@ class Rows:
         self.write("finish")
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if not self.rows:
+        if not self.rows or self.config.getoption("--conformance-parent"):
             return
         from ..reports.table import summary, tabulate
 

@@ -359,19 +359,18 @@ def _cross_entropy_is_nll_of_log_softmax(e: Examination) -> Iterator[Statement]:
 @holds_for(named("cross_entropy"))
 def _gradient_is_softmax_minus_one_hot(e: Examination) -> Iterator[Statement]:
     p, target = e.params, e.case.inputs["target"]
-    plain = not p["label_smoothing"] and "weight" not in e.case.inputs
-    if not plain or target.dtype.kind not in "iu" or "sample_weight" in e.case.inputs:
+    if target.dtype.kind not in "iu" or "sample_weight" in e.case.inputs or e.m.subject.binding.rows:
         return
-    if np.any(target == p["ignore_index"]) or e.m.subject.binding.rows:
-        return
-    got, upstream = e.gradient("input")
+    inputs = {n: a for n, a in e.case.inputs.items() if n != "weight"}
+    params = {n: v for n, v in e.case.params.items() if n != "label_smoothing"}
+    got, upstream = replace(e, case=replace(e.case, inputs=inputs, params=params)).gradient("input")
     axis = p["axis"]
     x = e.wide("input")
     soft = np.exp(x - x.max(axis=axis, keepdims=True))
     soft = soft / soft.sum(axis=axis, keepdims=True)
     classes = np.moveaxis(np.arange(x.shape[axis]).reshape(-1, *[1] * target.ndim), 0, 0)
     hot = np.moveaxis((target[None] == classes).astype(x.dtype), 0, axis)
-    c = np.expand_dims(upstream, axis)
+    c = np.expand_dims(np.where(target == p["ignore_index"], 0, upstream), axis)
     spread = np.minimum(np.abs(x - x.max(axis=axis, keepdims=True)).max(axis=axis, keepdims=True), 700)
     yield Equation(
         "∂cross_entropy/∂logits = softmax − one-hot",
@@ -393,12 +392,13 @@ def _logits_form_is_bce_of_sigmoid(e: Examination) -> Iterator[Statement]:
         inputs["weight"] = e.wide("weight")
     smoothing = {"label_smoothing": e.params["label_smoothing"]} if e.params["label_smoothing"] else {}
     y = e.value({"input": x})
-    scale = np.abs(y) + 2 + 1 / np.minimum(s, 1 - s).astype(y.dtype) * (
+    sensitivity = 1 / np.minimum(s, 1 - s).astype(y.dtype) * (
         1 + np.abs(e.wide("weight")) if "weight" in inputs else 1
     )
+    if sensitivity.shape != y.shape:
+        sensitivity = sensitivity.max(axis=-1)
+    scale = np.abs(y) + 2 + sensitivity
     two_steps = e.other("binary_cross_entropy", inputs, smoothing)
-    if scale.shape != y.shape:
-        scale = scale.max(axis=-1)
     yield Equation("bce_with_logits = bce ∘ σ", y, two_steps, scale)
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 from ..adapters import adapter, names
 from ..adapters.interface import Adapter, Binding
 from ..reference import catalogue
 from ..reference.floats import DTYPES
-from .legacy import FORMS
-from .measurement import Subject
+
+if TYPE_CHECKING:
+    from .measurement import Subject
 
 
 class UsageError(ValueError):
@@ -24,7 +26,7 @@ def select(
     """The subjects of an aspect, in a stable order. Raises UsageError for unknown names."""
     wanted = match_functions(functions)
     kinds = match_dtypes(dtypes)
-    chosen, _ = installed(match_frameworks(frameworks))
+    chosen = installed(match_frameworks(frameworks))
     return [
         subject
         for one in chosen
@@ -38,6 +40,9 @@ def subjects(
     one: Adapter, binding: Binding, aspect: str, dtypes: Iterable[str] = DTYPES
 ) -> Iterator[Subject]:
     """The subjects of one binding and aspect."""
+    from .legacy import FORMS
+    from .measurement import Subject
+
     loss = catalogue()[binding.function].kind == "loss"
     elementary = binding.reductions[0] if loss else None
     label = elementary.label if elementary else "none"
@@ -58,16 +63,30 @@ def subjects(
             yield Subject(one, binding, dtype, aspect, label, elementary)
 
 
-def installed(frameworks: Iterable[str]) -> tuple[list[Adapter], list[str]]:
-    """The adapters whose framework is here, and one line for each that is not."""
-    here, missing = [], []
+def find(frameworks: Iterable[str]) -> tuple[list[Adapter], dict[str, str]]:
+    """The adapters whose framework is here, and for each that is not, a line that says why."""
+    here, missing = [], {}
     for name in frameworks:
-        one = adapter(name)
+        try:
+            one = adapter(name)
+        except ValueError as error:
+            missing[name] = str(error)
+            continue
         if one.installed():
             here.append(one)
         else:
-            missing.append(f"{name} is not installed; add it with: pip install {one.requirement}")
+            missing[name] = (
+                f"{name} is not installed; add it with: pip install {one.requirement}"
+            )
     return here, missing
+
+
+def installed(frameworks: Iterable[str]) -> list[Adapter]:
+    """The adapters whose framework is here. Raises UsageError if there is none."""
+    here, missing = find(frameworks)
+    if not here:
+        raise UsageError("; ".join(["nothing to judge", *missing.values()]))
+    return here
 
 
 def match_frameworks(text: str | None) -> list[str]:

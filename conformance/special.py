@@ -110,6 +110,15 @@ def _one(m: Measurement, case: Case, name: str, label: str) -> None:
         decided = ~np.isnan(want)
         if (~decided).any():
             m.note(f"{name} = {label}: undefined, the callable says {_few(wide[~decided])}")
+    if label in ("largest", "-largest"):
+        # an overflow is as near to the largest number as rounding is, but it is no number
+        m.check(
+            case,
+            call,
+            not np.isinf(wide[np.abs(want) == subject.kind.largest]).any(),
+            f"{name} = {label}: overflows to infinity, the oracle says {subject.kind.largest:.6g}",
+            {**names, "got": wide, "want": want},
+        )
     _judge_where(m, case, call, got, expected, decided, names)
     zero = (want == 0) & (wide == 0) & (np.signbit(want) != np.signbit(wide))
     if label in ("0", "-0") and zero.any():
@@ -158,7 +167,7 @@ def _kinks(m: Measurement, base: Case) -> None:
     dims = {t.lstrip("*").partition("|")[0]: (1,) for t in first.shape.split()}
     dims |= {"S": (1,) * max(1, subject.binding.min_rank), "K": (1,) * max(0, subject.binding.min_rank - 2)}
     for at in range(count):
-        inputs = dict(base.inputs)
+        inputs = {n: a for n, a in base.inputs.items() if n in function.inputs}
         for name, spec in function.inputs.items():
             if name not in base.inputs:
                 continue

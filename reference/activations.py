@@ -15,6 +15,7 @@ Array = np.ndarray
 @activation(
     params={"at_zero": between(-2, 2, 0.0, 0.5, 1.0)},
     monotonic=True,
+    jumps={"x": (0,)},
     source="Abramowitz & Stegun 29.1.3; numpy.heaviside",
 )
 def step(x: Array, *, at_zero: float = 1.0) -> Array:

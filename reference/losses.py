@@ -124,6 +124,7 @@ def _(input: Array, target: Array, *, beta: float) -> dict[str, Array]:
         "eps": between(0, 1, 1e-8, open_low=True),
     },
     kind_of={"input": lambda p: "real" if p["log_input"] else "positive"},
+    jumps={"target": (1,)},  # where Stirling's terms begin
     source="torch.nn.PoissonNLLLoss",
 )
 def poisson_nll(
@@ -1197,9 +1198,16 @@ def _(losses: Array, target_lengths: Array, **_: Any) -> Array:
     return 1 / (np.maximum(target_lengths, 1).astype(losses.dtype) * losses.size)
 
 
+@ctc.intermediate
+def _(log_probs: Array, **_: Any) -> Array:
+    return np.ones(log_probs.shape[1], log_probs.dtype)  # log Σ, the sum near 1
+
+
 @ctc.gradient_intermediate
-def _(log_probs: Array, **_: Any) -> dict[str, Array]:
-    return {"log_probs": np.ones_like(log_probs)}  # softmax − posterior
+def _(log_probs: Array, **arguments: Any) -> dict[str, Array]:
+    losses = np.abs(ctc(log_probs=log_probs, **arguments))
+    # softmax − posterior, the posterior being exp(log α + log β + loss)
+    return {"log_probs": np.ones_like(log_probs) + np.where(np.isfinite(losses), losses, 0)[:, None]}
 
 
 @ctc.pullback

@@ -1,0 +1,241 @@
+"""The command line. What a command needs is imported when it runs, so that help is at once there."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .. import __version__
+
+if TYPE_CHECKING:
+    from ..reports.table import Run
+    from .driver import Progress, Worker
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its status."""
+    try:
+        status = cli.main(
+            None if arguments is None else list(arguments),
+            prog_name="nnconform",
+            standalone_mode=False,
+        )
+    except click.ClickException as error:
+        click.echo(f"nnconform: {' '.join(error.format_message().split())}", err=True)
+        status = 2
+    except (click.Abort, KeyboardInterrupt):
+        status = INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has seen enough
+        sys.stderr.close()
+        status = 0
+    sys.exit(status)
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="nnconform")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Do a framework's losses and activations compute what they are documented to compute?"""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def _selection(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say what is judged."""
+    for option in (
+        click.option("--dtypes", metavar="NAMES", help="float16,bfloat16,float32,float64"),
+        click.option("--functions", metavar="PATTERNS", help="For example: 'gelu,*entropy*'"),
+        click.option("--frameworks", metavar="NAMES", help="For example: torch,keras"),
+    ):
+        command = option(command)
+    return command
+
+
+@contextmanager
+def _wrong_usage(*errors: type[Exception]) -> Iterator[None]:
+    """Errors that are the user's to correct become one line and exit status 2."""
+    try:
+        yield
+    except errors as error:
+        raise click.UsageError(str(error)) from None
+
+
+@cli.command("list")
+@click.option("--functions", metavar="PATTERNS", help="For example: 'gelu,*entropy*'")
+@click.option("--frameworks", metavar="NAMES", help="For example: torch,keras")
+def list_(frameworks: str | None, functions: str | None) -> None:
+    """Functions × surfaces, and how many callables each has there."""
+    from ..adapters import adapter
+    from ..reference import catalogue
+    from .selection import UsageError, match_frameworks, match_functions
+
+    counts: dict[str, dict[str, int]] = {}
+    with _wrong_usage(UsageError):
+        names, named = match_functions(functions), match_frameworks(frameworks)
+    for framework in named:
+        try:
+            bindings = adapter(framework).bindings
+        except ValueError as error:
+            click.echo(f"nnconform: {error}", err=True)
+            continue
+        for binding in bindings:
+            if binding.function in names:
+                of = counts.setdefault(binding.surface.name, {})
+                of[binding.function] = of.get(binding.function, 0) + 1
+
+    width = max(map(len, names)) + 3
+    for place, surface in enumerate(counts):
+        click.echo(" " * width + "│ " * place + surface)
+    for kind in ("activation", "loss"):
+        shown = [n for n, f in catalogue().items() if n in names and f.kind == kind]
+        if shown:
+            click.echo(kind.ljust(width) + " ".join("│" * len(counts)))
+        for name in shown:
+            cells = (str(counts[surface].get(name, "·")) for surface in counts)
+            click.echo(f"  {name}".ljust(width) + " ".join(cells))
+
+
+@cli.command()
+@_selection
+@click.option(
+    "--profile",
+    type=click.Choice(["quick", "default", "deep"]),
+    default="default",
+    show_default=True,
+    help="How long to search beyond the corpus.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the search.")
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes at once. [default: CPUs]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="nnconform-run",
+    show_default=True,
+    help="The run folder; an earlier run in it is replaced.",
+)
+def run(**options: Any) -> int:
+    """Judge the installed frameworks and write the run folder.
+
+    Exit status: 0 nothing unexpected, 1 something failed, 2 wrong usage.
+    """
+    from . import driver
+    from .selection import UsageError
+
+    with _wrong_usage(UsageError), _progress() as progress:
+        try:
+            measured = driver.run(**options, progress=progress)
+        except driver.Interrupted as interrupted:
+            measured, status = interrupted.run, INTERRUPTED
+        else:
+            status = driver.exit_status(measured)
+    _show(measured)
+    return status
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+def report(folder: Path) -> int:
+    """The reports of a run again, from its tables alone."""
+    from ..reports import RunError, load, write_reports
+    from .driver import exit_status
+
+    with _wrong_usage(RunError):
+        measured = load(folder)
+    with _wrong_usage(OSError):
+        write_reports(measured)
+    _show(measured)
+    return exit_status(measured)
+
+
+def _show(measured: Run) -> None:
+    from rich.console import Console
+
+    from ..reports import terminal
+
+    terminal(measured, Console())
+
+
+# -- progress ------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """How a run goes on, on stderr: bars on a terminal, lines elsewhere."""
+    if not sys.stderr.isatty():
+        yield _lines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[counts]}"),
+    )
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, Any] = {}
+
+        def tell(what: str, worker: Worker) -> None:
+            if what in ("skip", "crash") or (what == "end" and worker.status != "complete"):
+                bars.console.print(_line(what, worker), markup=False, highlight=False)
+            if what == "skip":
+                return
+            if worker.framework not in tasks:
+                title = f"{worker.framework} {worker.version}"
+                tasks[worker.framework] = bars.add_task(title, total=None, counts="")
+            bars.update(
+                tasks[worker.framework],
+                completed=worker.done,
+                total=worker.total or None,
+                counts=_unexpected(worker),
+            )
+
+        yield tell
+
+
+def _lines() -> Progress:
+    began = time.monotonic()
+    tenths: dict[str, int] = {}
+
+    def tell(what: str, worker: Worker) -> None:
+        if what == "row":
+            tenth = 10 * worker.done // max(worker.total, 1)
+            if tenth <= tenths.get(worker.framework, 0) or tenth >= 10:
+                return
+            tenths[worker.framework] = tenth
+        click.echo(f"{time.monotonic() - began:5.0f} s  {_line(what, worker)}", err=True)
+
+    return tell
+
+
+def _line(what: str, worker: Worker) -> str:
+    if what == "skip":
+        return f"skipped: {worker.status}"
+    title = f"{worker.framework} {worker.version}"
+    if what == "start":
+        return f"{title}: started"
+    if what == "crash":
+        return f"{title}: crash: {worker.crashed[-1]}"
+    if what == "end" and worker.status != "complete":
+        return f"{title}: cannot go on: {'; '.join(worker.status.splitlines())}"
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(worker.verdicts.items()))
+    share = "done" if what == "end" else f"{worker.done} of {worker.total}"
+    return f"{title}: {share}: {counts or 'nothing to measure'}"
+
+
+def _unexpected(worker: Worker) -> str:
+    from ..reports.table import UNEXPECTED
+
+    bad = {v: n for v, n in sorted(worker.verdicts.items()) if v in UNEXPECTED}
+    return ", ".join(f"{count} {verdict}" for verdict, count in bad.items())

@@ -1,0 +1,103 @@
+"""The fingerprint of an environment: everything that a run's numbers may depend on."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+#: distributions that take part in a measurement, besides the frameworks'
+PACKAGES = ("numpy", "ml_dtypes", "hypothesis", "pytest")
+#: variables that change what a framework computes
+VARIABLES = ("KERAS_BACKEND", "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "XLA_FLAGS")
+
+
+def describe(frameworks: Sequence[str], python: str = sys.executable) -> dict[str, Any]:
+    """The fingerprint of an interpreter's environment, without importing any framework.
+
+    ``frameworks`` holds, for each of the named ones that is not installed, why, as ``status``.
+    """
+    if python != sys.executable:
+        command = [python, "-P", "-m", __name__, *frameworks]
+        answer = subprocess.run(command, capture_output=True, text=True)
+        if answer.returncode:
+            reason = answer.stderr.strip().rpartition("\n")[2]
+            raise ValueError(f"{python} cannot run nnconform: {reason}")
+        return dict(json.loads(answer.stdout))
+
+    from .. import __version__
+    from ..adapters import adapter
+    from ..reference.floats import describe_longdouble
+    from .cases import fingerprint
+    from .error import BOUND
+    from .selection import find
+
+    here, missing = find(frameworks)
+    distributions = [name for one in here for name in one.distributions]
+    return {
+        "nnconform": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu": cpu(),
+        "longdouble": describe_longdouble(),
+        "packages": _versions([*distributions, *PACKAGES]),
+        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+        "bound": BOUND,
+        "corpus": fingerprint(),
+        "frameworks": {
+            name: {"version": None, "status": missing[name]}
+            if name in missing
+            else {"version": adapter(name).version, "status": "installed"}
+            for name in frameworks
+        },
+    }
+
+
+def cpu() -> str:
+    """The processor's model."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def memory() -> int:
+    """The bytes of memory that there are for us: the machine's, or our control group's."""
+    try:
+        physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 0
+    try:
+        return min(physical, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    except (OSError, ValueError):
+        return physical
+
+
+def processors() -> int:
+    """The processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _versions(distributions: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for name in distributions:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+if __name__ == "__main__":
+    print(json.dumps(describe(sys.argv[1:])))

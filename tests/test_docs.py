@@ -1,0 +1,208 @@
+"""The documents: what they show is run, what they promise exists, what they link to is there."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    """The fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text("utf-8"), re.S | re.M)
+
+
+def prose(path: Path) -> str:
+    """The text without its fenced and indented code."""
+    text = re.sub(r"^```.*?^```", "", path.read_text("utf-8"), flags=re.S | re.M)
+    return re.sub(r"^    .*$", "", text, flags=re.M)
+
+
+def run(*command: str, path: Path, cwd: Path) -> str:
+    """The output of ``python -m …`` with ``path`` first on the import path."""
+    environment = {**os.environ, "PYTHONPATH": str(path), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment.pop("PYTEST_XDIST_WORKER", None)
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=cwd,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stdout[-4000:]
+    return done.stdout
+
+
+# -- examples ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in DOCUMENTS if blocks(p, "pycon")], ids=lambda path: path.name
+)
+def test_sessions_print_what_they_show(path: Path) -> None:
+    text = "\n".join(blocks(path, "pycon"))
+    if 'adapter("torch")' in text:
+        pytest.importorskip("torch")
+    session = doctest.DocTestParser().get_doctest(text, {}, path.name, str(path), 0)
+    said: list[str] = []
+    doctest.DocTestRunner(optionflags=FLAGS).run(session, out=said.append)
+    assert not said, "".join(said)
+
+
+def edited(root: Path, block: str) -> None:
+    """Make the edit that a block describes in its first line: ``# FILE`` or ``# FILE, LIST``."""
+    head, body = block.split("\n", 1)
+    name, _, where = head.removeprefix("# ").partition(", ")
+    text = (root / name).read_text("utf-8")
+    if where:
+        opening = rf'^{where}\b[^\n]*= (?:surface\(\n\s*"[^"]*",\n\s*\[|\{{)\n'
+        found = re.search(opening, text, re.M)
+        assert found, head
+        text = text[: found.end()] + body + text[found.end() :]
+    else:
+        text = f"{text.rstrip()}\n\n\n{body}"
+    (root / name).write_text(text, "utf-8")
+
+
+def test_the_function_of_the_example_can_be_added(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("keras")
+    root = tmp_path / "nnconform"
+    for folder in ("reference", "adapters", "conformance", "reports", "tests"):
+        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("__init__.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, root)
+    guide = ROOT / "docs" / "add-a-function.md"
+    for block in [*blocks(guide, "python"), *blocks(guide, "toml")]:
+        edited(root, block)
+    certificate = ("pytest", "-q", "tests/test_oracle.py", "-k", "soft_shrink")
+    assert "14 passed" in run(*certificate, path=tmp_path, cwd=root)
+    measured = ("--pyargs", "nnconform.conformance", "--functions", "soft_shrink")
+    said = run(
+        *("pytest", "-q", "-p", "no:cacheprovider", *measured),
+        *("--dtypes", "float16,float32", "--hypothesis-profile", "nnconform-quick"),
+        path=tmp_path,
+        cwd=tmp_path,
+    )
+    rows = [line.split() for line in said.splitlines() if " keras.activations " in line]
+    counts = dict(zip(("known", "limited", "unsupported", "pass"), rows[0][-4:], strict=True))
+    assert counts["known"] == "2", said  # special, in two dtypes
+    assert "torch.nn.functional" in said
+
+
+def test_the_framework_of_the_example_can_be_added(tmp_path: Path) -> None:
+    guide = ROOT / "docs" / "add-a-framework.md"
+    project, module = blocks(guide, "toml")[0], blocks(guide, "python")[0]
+    (tmp_path / "nnconform_numpy.py").write_text(module, "utf-8")
+    entry = re.search(r"^numpy = .*$", project, re.M)
+    assert entry
+    information = tmp_path / "nnconform_numpy-0.1.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: nnconform-numpy\nVersion: 0.1\n")
+    points = f"[nnconform.adapters]\n{entry[0].replace(chr(34), '')}\n"
+    (information / "entry_points.txt").write_text(points)
+    said = run(
+        *("pytest", "-q", "-p", "no:cacheprovider", "--pyargs", "nnconform.conformance"),
+        *("--frameworks", "numpy", "--hypothesis-profile", "nnconform-quick"),
+        path=tmp_path,
+        cwd=tmp_path,
+    )
+    shown = [line.split() for line in blocks(guide, "text")[0].splitlines()[:2]]
+    got = [line.split() for line in said.splitlines()]
+    assert shown[0] in got, said
+    assert [row for row in got if row[:1] == ["numpy"] and row[2:] == shown[1][2:]], said
+
+
+# -- promises ----------------------------------------------------------------------------------------
+
+
+def commands() -> tuple[str, str]:
+    """The README's two commands: the main job and the tests."""
+    lines = [b.strip() for b in blocks(ROOT / "README.md", "sh") if "python3 -m venv" in b]
+    assert len(lines) == 2, lines
+    return lines[0], lines[1]
+
+
+def test_the_two_commands_name_what_exists() -> None:
+    pyproject = (ROOT / "pyproject.toml").read_text("utf-8")
+    for command in commands():
+        (extra,) = re.findall(r'"\.\[(\w+)\]"', command)
+        assert re.search(rf"^{extra} = \[", pyproject, re.M)
+        for constraints in re.findall(r"-c (\S+)", command):
+            assert (ROOT / constraints).is_file()
+    assert commands()[1] in (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+
+
+def test_ci_calls_the_second_command() -> None:
+    script = ROOT / ".ci" / "run"
+    if not script.is_file():
+        pytest.skip("no .ci/run here")
+    said = " ".join(script.read_text("utf-8").replace("\\\n", " ").split())
+    _, install, test = commands()[1].split(" && ")
+    for part in (install.partition(" ")[2], test.partition(" ")[2]):
+        assert part in said
+
+
+def test_every_field_of_a_record_is_explained() -> None:
+    from nnconform.conformance.divergences import _NUMPY, Record
+
+    text = (ROOT / "docs" / "divergences.md").read_text("utf-8")
+    table = "\n".join(line for line in text.splitlines() if line.startswith("|"))
+    named = set(re.findall(r"`(\w+)`", table))
+    assert {f.name for f in fields(Record) if not f.name.startswith("_")} <= named
+    assert " ".join(_NUMPY) in " ".join(text.split())
+
+
+def test_every_column_verdict_and_aspect_is_explained() -> None:
+    from nnconform.reports.table import COLUMNS, ORDERS, VERDICTS
+
+    text = (ROOT / "docs" / "reading-the-table.md").read_text("utf-8")
+    first = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    named = re.findall(r"`(\w+)`", " ".join(first))
+    assert [n for n in named if n in VERDICTS] == list(VERDICTS)
+    assert {*COLUMNS, *ORDERS["aspect"]} <= set(named)
+
+
+def test_options_that_are_shown_exist() -> None:
+    shown = {
+        option
+        for path in DOCUMENTS
+        for line in "\n".join(blocks(path, "sh")).splitlines()
+        if "nnconform.conformance" in line
+        for option in re.findall(r"--[\w-]+", line)
+    }
+    known = run("pytest", "--help", path=ROOT / "docs", cwd=ROOT)
+    assert {o for o in shown if o not in known} == set()
+
+
+@each_document
+def test_links_resolve(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(path)):
+        if not re.match(r"https?://|mailto:", target):
+            assert (path.parent / target.partition("#")[0]).exists(), target
+
+
+@each_document
+def test_files_that_are_named_exist(path: Path) -> None:
+    named = re.findall(r"`((?:reference|adapters|conformance|reports|tests|docs|benchmarks)/[\w./]*)`", prose(path))
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+@each_document
+def test_no_path_of_one_machine(path: Path) -> None:
+    assert not re.search(r"(?<![\w.])/(?:work|opt|home|root|tmp|Users)/", path.read_text("utf-8"))
