@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -285,9 +285,28 @@ PLAN: tuple[tuple[str, str, int], ...] = (
 
 def corpus(binding: Binding, dtype: str, count: int = len(PLAN)) -> Iterator[Case]:
     """The corpus' cases of a binding: the same bits in every environment."""
-    for index, (flavour, params, size) in enumerate(PLAN[:count]):
-        name = f"{binding.function}/{index}"  # the same shapes and parameters in every dtype
-        yield build(binding, dtype, Corpus(name, flavour, params, size))
+    for index in range(count):
+        yield _corpus_case(_Identity(binding), dtype, index)
+
+
+class _Identity:
+    """A binding as a key: a row of data is the same as itself alone."""
+
+    def __init__(self, binding: Binding) -> None:
+        self.binding = binding
+
+    def __hash__(self) -> int:
+        return id(self.binding)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Identity) and other.binding is self.binding
+
+
+@lru_cache(maxsize=4096)
+def _corpus_case(binding: _Identity, dtype: str, index: int) -> Case:
+    flavour, params, size = PLAN[index]
+    name = f"{binding.binding.function}/{index}"  # the same shapes and parameters in every dtype
+    return build(binding.binding, dtype, Corpus(name, flavour, params, size))
 
 
 def searched(binding: Binding, dtype: str, draw: Any) -> Case:

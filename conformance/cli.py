@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -39,7 +40,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(status)
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """A group that names the commands nearest to one that there is not."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            known = list(self.commands)
+            near = difflib.get_close_matches(args[0], known, cutoff=0.5) or known
+            ctx.fail(f"No such command {args[0]!r}; nearest: {', '.join(near)}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="nnconform")
 @click.pass_context
 def cli(context: click.Context) -> None:
@@ -113,7 +131,9 @@ def list_(frameworks: str | None, functions: str | None) -> None:
     help="How long to search beyond the corpus.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the search.")
-@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes at once. [default: CPUs]")
+@click.option(
+    "--jobs", type=click.IntRange(1), metavar="N", help="Processes at once. [default: CPUs]"
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

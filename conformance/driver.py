@@ -185,7 +185,9 @@ def _prepared(folder: Path) -> Path:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is not a folder; choose another with --out")
     if folder.exists() and any(folder.iterdir()) and not _is_run(earlier):
-        raise UsageError(f"{folder} exists and is not the folder of a run; choose another with --out")
+        raise UsageError(
+            f"{folder} exists and is not the folder of a run; choose another with --out"
+        )
     try:
         (folder / "journal").mkdir(parents=True, exist_ok=True)
         for pattern in ("measurements.csv", "report.*", "journal/*.jsonl", "journal/*.log"):

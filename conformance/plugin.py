@@ -190,7 +190,9 @@ class Rows:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call":
-            self.rows += [json.loads(value) for name, value in report.user_properties if name == ROW]
+            self.rows += [
+                json.loads(value) for name, value in report.user_properties if name == ROW
+            ]
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         self.write("finish")

@@ -209,7 +209,8 @@ def _range(e: Examination) -> Iterator[Statement]:
 
 @holds_for(has("monotonic"))
 def _monotonic(e: Examination) -> Iterator[Statement]:
-    if "slope" in e.case.inputs:
+    fact = e.case.function.facts["monotonic"]
+    if "slope" in e.case.inputs or (callable(fact) and not fact(e.params)):
         return
     x = np.sort(e.case.inputs["x"].astype(np.float64), axis=None).reshape(e.case.inputs["x"].shape)
     y = e.value({"x": x.astype(e.m.subject.kind.dtype)}).ravel()

@@ -75,9 +75,7 @@ def find(frameworks: Iterable[str]) -> tuple[list[Adapter], dict[str, str]]:
         if one.installed():
             here.append(one)
         else:
-            missing[name] = (
-                f"{name} is not installed; add it with: pip install {one.requirement}"
-            )
+            missing[name] = f"{name} is not installed; add it with: pip install {one.requirement}"
     return here, missing
 
 

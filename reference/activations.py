@@ -14,7 +14,7 @@ Array = np.ndarray
 
 @activation(
     params={"at_zero": between(-2, 2, 0.0, 0.5, 1.0)},
-    monotonic=True,
+    monotonic=lambda p: 0 <= p["at_zero"] <= 1,
     jumps={"x": (0,)},
     source="Abramowitz & Stegun 29.1.3; numpy.heaviside",
 )

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-ADAPTER = '''
+ADAPTER = """
 import ctypes, os, signal, sys, time
 import numpy as np
 from nnconform.adapters.interface import Adapter, bind, surface
@@ -130,7 +130,7 @@ class AbsentAdapter(PlantedAdapter):
 class BrokenAdapter:
     def __init__(self):
         raise RuntimeError("planted breakage")
-'''
+"""
 
 ENTRY_POINTS = """[nnconform.adapters]
 planted = planted:PlantedAdapter

@@ -40,9 +40,7 @@ class Misbehaved:
 
 
 @pytest.fixture(scope="module")
-def misbehaved(
-    env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Misbehaved:
+def misbehaved(env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Misbehaved:
     """A run of the planted framework, from a folder where a hostile pytest set-up lies."""
     cwd = tmp_path_factory.mktemp("misbehaved")
     (cwd / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
