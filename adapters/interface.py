@@ -349,6 +349,8 @@ class Adapter(ABC):
 
     #: lines that a reproducer begins with
     preamble: ClassVar[str]
+    #: told of every call before it is made
+    before_call: Callable[[], None] | None = None
 
     def start(self) -> None:
         """Called once in a worker before anything is measured: one thread, no noise."""
@@ -412,6 +414,8 @@ class Adapter(ABC):
         Raises MemoryError, whatever the framework calls it, since that says nothing of the call.
         """
         outcome = Outcome()
+        if self.before_call is not None:
+            self.before_call()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:

@@ -18,7 +18,7 @@ from ..adapters.interface import Binding
 from ..reference import catalogue
 from ..reference.floats import DTYPES, Float, float_of, is_float
 from ..reference.function import INTEGER_KINDS, Function, Input
-from .sources import Corpus, Search, Source
+from .sources import Corpus, Search, Source, fit
 
 
 @dataclass
@@ -208,12 +208,12 @@ def _rows(
         total = parts.sum(axis=axis, keepdims=True)
         first = np.arange(shape[axis]) == 0
         lone = np.moveaxis(np.broadcast_to(first, np.moveaxis(parts, axis, -1).shape), -1, axis)
-        return np.where(total == 0, lone, parts / np.where(total == 0, 1, total)).astype(dtype.dtype)
+        shares = np.where(total == 0, lone, parts / np.where(total == 0, 1, total))
+        return fit(shares, (0.0, 1.0), dtype)
     logits = source.floats(shape, (-16.0, 16.0), dtype).astype(np.float64)
     top = logits.max(axis=axis, keepdims=True)
-    return (
-        logits - top - np.log(np.exp(logits - top).sum(axis=axis, keepdims=True))
-    ).astype(dtype.dtype)
+    total = np.exp(logits - top).sum(axis=axis, keepdims=True)
+    return fit(logits - top - np.log(total), (-np.inf, 0.0), dtype)
 
 
 def _indices(

@@ -36,7 +36,7 @@ __all__ = ["Interrupted", "Progress", "Worker", "exit_status", "run"]
 SCHEMA = 1
 #: where a run is written unless it is told
 FOLDER = "nnconform-run"
-#: seconds without an event after which a test, and a worker that has not begun one, is given up
+#: seconds after which a call, and a worker that has not begun a test, is given up
 HANG, STARTUP = 120.0, 300.0
 #: GiB that a worker may always allocate
 LEAST_MEMORY = 4
@@ -74,7 +74,9 @@ class Worker:
     crashed: list[str] = field(default_factory=list)
     fruitless: int = 0
     process: subprocess.Popen[bytes] | None = None
+    #: when it last showed that it goes on, and its journal's time stamp then
     heard: float = 0.0
+    touched: int = 0
     read: int = 0
 
     @property
@@ -279,7 +281,7 @@ class _Pool:
         command = [
             *(self.python, "-P", "-m", "pytest", "--pyargs", "nnconform.conformance"),
             *("-c", os.devnull, "--rootdir", self.scratch, "--noconftest"),
-            *("--import-mode=importlib", "-q", "--tb=short", "--color=no", "-W", "ignore"),
+            *("--import-mode=importlib", "-q", "-s", "--tb=short", "--color=no", "-W", "ignore"),
             *("-p", "no:cacheprovider", "-p", "_hypothesis_pytestplugin"),
             *("-p", "nnconform.conformance.plugin"),
             *("--frameworks", worker.framework, *self.options),
@@ -344,6 +346,8 @@ class _Pool:
         path = self.journal(worker)
         if not path.exists():
             return
+        if (touched := path.stat().st_mtime_ns) != worker.touched:
+            worker.touched, worker.heard = touched, time.monotonic()
         with path.open("rb") as file:
             file.seek(worker.read)
             text = file.read()
@@ -354,7 +358,6 @@ class _Pool:
                 yield json.loads(line)
 
     def take(self, worker: Worker, event: Mapping[str, Any]) -> None:
-        worker.heard = time.monotonic()
         what = event.get("event")
         if what == "collected":
             worker.total = worker.done + event["count"]

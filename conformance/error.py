@@ -205,7 +205,8 @@ def _perturbations(
         for index in _masks(array.shape, axes):
             for sign in (1, -1):
                 other = np.array(array)
-                other[index] = np.clip(array[index] + sign * kind.u * steps[index], low, high)
+                with np.errstate(all="ignore"):
+                    other[index] = np.clip(array[index] + sign * kind.u * steps[index], low, high)
                 tensors.append({name: other})
     scalars = [
         {name: value * (1 + sign * kind.u)}

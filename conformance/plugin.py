@@ -6,8 +6,10 @@ heavy, and does nothing unless the conformance tests are collected.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,15 +48,29 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"{MARK}(aspect): a conformance test of that aspect")
     profile = getattr(config.option, "hypothesis_profile", None)
     if profile and profile.startswith("nnconform-"):
-        from hypothesis import settings
+        from hypothesis import Phase, settings
 
         for name, examples in PROFILES.items():
-            settings.register_profile(f"nnconform-{name}", max_examples=examples, database=None)
+            phases = [Phase.explicit, Phase.generate, Phase.target, Phase.shrink]
+            settings.register_profile(
+                f"nnconform-{name}",
+                max_examples=examples,
+                database=None,
+                phases=phases[: -1 if name == "quick" else None],
+            )
     memory, parent = map(config.getoption, ("--conformance-memory", "--conformance-parent"))
     if memory or parent:
         from .worker import confine
 
         confine(memory, parent)
+    asked = [config.getoption(f"--{what}") for what in ("frameworks", "functions", "dtypes")]
+    if any(asked):
+        from .selection import UsageError, check
+
+        try:
+            check(*asked)
+        except UsageError as error:
+            raise pytest.UsageError(str(error)) from None
     folder = config.getoption("--conformance-out")
     config.pluginmanager.register(Rows(config, Path(folder) if folder else None), "nnconform-rows")
 
@@ -84,6 +100,8 @@ def measurement(request: pytest.FixtureRequest) -> Any:
     from .measurement import Measurement
 
     subject: Subject = request.param
+    rows: Any = request.config.pluginmanager.get_plugin("nnconform-rows")
+    subject.adapter.before_call = rows.alive
     _started(subject)
     return Measurement(subject)
 
@@ -106,7 +124,7 @@ def _started(subject: Subject) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
-    found = pyfuncitem.funcargs.get("measurement")
+    found: Any = pyfuncitem.funcargs.get("measurement")
     if pyfuncitem.get_closest_marker(MARK) is None or found is None:
         return (yield)
     try:
@@ -120,7 +138,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     finally:
         row = found.row()
         pyfuncitem.user_properties.append((ROW, json.dumps(row, ensure_ascii=False)))
-        rows = pyfuncitem.config.pluginmanager.get_plugin("nnconform-rows")
+        rows: Any = pyfuncitem.config.pluginmanager.get_plugin("nnconform-rows")
         rows.append(pyfuncitem.nodeid, row)
     if row["verdict"] == "fixed":
         pytest.fail(row["note"].partition("\n")[0], pytrace=False)
@@ -151,6 +169,7 @@ class Rows:
         self.config = config
         self.rows: list[dict[str, Any]] = []
         self.journal: Path | None = None
+        self.shown = 0.0
         if folder is not None:
             worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
             frameworks = (config.getoption("--frameworks") or "all").replace(",", "+")
@@ -162,6 +181,13 @@ class Rows:
         if self.journal is not None:
             with self.journal.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"event": event, **content}, ensure_ascii=False) + "\n")
+
+    def alive(self) -> None:
+        """Show a driver that follows the journal that the test under way goes on."""
+        if self.journal is not None and time.monotonic() - self.shown > 1:
+            self.shown = time.monotonic()
+            with contextlib.suppress(OSError):
+                os.utime(self.journal)
 
     def append(self, test: str, row: dict[str, Any]) -> None:
         self.write("row", test=test, row=row)
@@ -191,7 +217,7 @@ class Rows:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call":
             self.rows += [
-                json.loads(value) for name, value in report.user_properties if name == ROW
+                json.loads(str(row)) for name, row in report.user_properties if name == ROW
             ]
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

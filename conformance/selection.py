@@ -36,6 +36,13 @@ def select(
     ]
 
 
+def check(frameworks: str | None, functions: str | None, dtypes: str | None) -> None:
+    """Raises UsageError for unknown names, and where no framework is installed."""
+    match_functions(functions)
+    match_dtypes(dtypes)
+    installed(match_frameworks(frameworks))
+
+
 def subjects(
     one: Adapter, binding: Binding, aspect: str, dtypes: Iterable[str] = DTYPES
 ) -> Iterator[Subject]:

@@ -106,7 +106,7 @@ class Corpus:
             values = np.select([choose < 0.5, choose < 0.75], [ordinary, lattice], wide)
         else:
             values = {"ordinary": ordinary, "lattice": lattice, "wide": wide}[self.flavour]
-        return _fit(values.reshape(shape), within, kind, smallest)
+        return fit(values.reshape(shape), within, kind, smallest)
 
 
 class Search:
@@ -149,7 +149,7 @@ class Search:
         low, high = (float(np.float32(v)) if width < 64 else v for v in within)
         elements = st.floats(low, high, width=width, allow_nan=False, allow_subnormal=False)
         drawn = self._draw(hnp.arrays(np.float64, shape, elements=elements))
-        return _fit(drawn, within, kind, smallest)
+        return fit(drawn, within, kind, smallest)
 
 
 def _width_16(bound: float, inward: int) -> float:
@@ -160,7 +160,9 @@ def _width_16(bound: float, inward: int) -> float:
     return float(rounded)
 
 
-def _fit(values: np.ndarray, within: Range, kind: Float, smallest: float) -> np.ndarray:
+def fit(
+    values: np.ndarray, within: Range, kind: Float, smallest: float = 0.0
+) -> np.ndarray:
     """Rounded to the dtype, inside the range, and 0 rather than smaller than ``smallest``.
 
     Subnormals are an aspect of their own.

@@ -100,7 +100,7 @@ def _one(m: Measurement, case: Case, name: str, label: str) -> None:
             call,
             bool(np.isnan(wide[must]).all()),
             f"{name} = nan is swallowed: the oracle says nan, the callable {_few(wide[must])}",
-            {**names, "got": wide, "want": want},
+            {**names, **expected.names(), "got": wide},
         )
         decided = ~must & ~np.isnan(want)
         if np.isnan(wide[decided]).any():
@@ -117,7 +117,7 @@ def _one(m: Measurement, case: Case, name: str, label: str) -> None:
             call,
             not np.isinf(wide[np.abs(want) == subject.kind.largest]).any(),
             f"{name} = {label}: overflows to infinity, the oracle says {subject.kind.largest:.6g}",
-            {**names, "got": wide, "want": want},
+            {**names, **expected.names(), "got": wide},
         )
     _judge_where(m, case, call, got, expected, decided, names)
     zero = (want == 0) & (wide == 0) & (np.signbit(want) != np.signbit(wide))

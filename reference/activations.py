@@ -182,7 +182,7 @@ def _() -> dict[str, list[float]]:
 
 
 @activation(
-    params={"lower": between(0, 0.25, 0.125), "upper": between(0.25, 1, 1 / 3)},
+    params={"lower": between(0, 0.25, 0.125), "upper": between(0.25, 1, 1 / 3, 0.5)},
     monotonic=True,
     source="https://arxiv.org/abs/1505.00853; torch.nn.RReLU",
 )

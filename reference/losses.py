@@ -1001,7 +1001,7 @@ def _(
 @loss(
     inputs={"anchor": _FEATURES, "positive": _FEATURES, "negative": _FEATURES},
     params={
-        "margin": between(0, 4, 1.0),
+        "margin": between(0, 4, 1.0, open_low=True),
         "p": between(1, 4, 2.0, 1.0, 3.0),
         "swap": one_of(False, True),
         "eps": between(0, 0.01, 1e-6),
@@ -1124,7 +1124,7 @@ def _(
         "target_lengths": tensor("target_lengths", shape="N"),
     },
     params={
-        "blank": integer(0, 2, 0),
+        "blank": integer(0, 2, 0, 1),
         "zero_infinity": one_of(False, True),
         "from_logits": dialect(),
     },

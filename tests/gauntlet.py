@@ -141,14 +141,8 @@ class Mutant:
 
 
 def without(*names: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """Ignores arguments: inputs are as if not given, parameters as by default."""
-    return lambda a: {
-        **a,
-        **{n: None for n in names if n in a},
-        **{
-            n: p.default for f in F.values() for n, p in f.parameters.items() if n in names and n in a
-        },
-    }
+    """Ignores optional inputs."""
+    return lambda a: a | {n: None for n in names}
 
 
 def default(function: str, *names: str) -> Callable[[dict[str, Any]], dict[str, Any]]:

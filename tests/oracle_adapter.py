@@ -95,7 +95,16 @@ BINDINGS = surface(
             dialect={"clip": (1e-3, 1 - 1e-3)},
             reductions=(NONE, SUM, MEAN),
         ),
-        bind("rrelu", "rrelu", "", x="x", lower="lower", upper="upper", fixed={"training": True}, random=True),
+        bind(
+            "rrelu",
+            "rrelu",
+            "",
+            x="x",
+            lower="lower",
+            upper="upper",
+            fixed={"training": True},
+            random=True,
+        ),
     ],
 )
 
@@ -133,9 +142,7 @@ class Implementation:
     slopes: Callable[..., Array] = draw
     random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
 
-    def __call__(
-        self, *, rows: Rows = None, training: bool = False, **given: Any
-    ) -> Answer:
+    def __call__(self, *, rows: Rows = None, training: bool = False, **given: Any) -> Answer:
         dtype = next(a.dtype for a in given.values() if isinstance(a, np.ndarray) and is_float(a))
         if training:
             return self._trained(dtype, **given)

@@ -48,7 +48,7 @@ def misbehaved(env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) ->
     (cwd / "torch.py").write_text("raise RuntimeError('not torch')\n")
     hostile = {**env, "PYTEST_ADDOPTS": "--no-such-option"}
     options = {"frameworks": "planted", "dtypes": "float32", "profile": "quick", "out": "run"}
-    done = run(hostile, cwd, **options, hang=4)
+    done = run(hostile, cwd, **options, hang=8)
     assert done.stdout, done.stderr
     return Misbehaved(cwd / "run", done, load(cwd / "run").table)
 
@@ -71,7 +71,7 @@ def test_a_run_folder_is_complete(misbehaved: Misbehaved) -> None:
     [
         ("segfault", "the process was killed by SIGSEGV"),
         ("leave", "the process exited with status 3"),
-        ("hang", "no answer within 4 s"),
+        ("hang", "no answer within 8 s"),
         ("memory_error", "out of memory: planted"),
         ("allocator", "out of memory: DefaultCPUAllocator: can't allocate memory"),
         ("bomb", "out of memory: Unable to allocate"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -94,8 +95,6 @@ ELSEWHERE = [
     ("mutant", "aspect"), ELSEWHERE, ids=lambda v: v if isinstance(v, str) else named(v)
 )
 def test_nothing_else_is_blamed(mutant: Mutant, aspect: str) -> None:
-    from dataclasses import replace
-
     elsewhere = replace(mutant, aspect=aspect)
     m, message = measured(elsewhere.subject(mutant.adapter()), examples=1, cases=3)
     assert m.verdict == "pass", message

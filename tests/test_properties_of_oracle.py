@@ -20,7 +20,6 @@ SUBJECTS = [s for binding in BINDINGS for s in subjects(ORACLE, binding, "proper
 CLAIMS = [(f, prop) for f in catalogue().values() for prop in properties.properties_of(f)]
 
 
-
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda s: s.id)
 def test_properties_hold_of_the_oracle(subject: Subject) -> None:
     searched = 4 if subject.dtype in ("float32", "float64") else 1
