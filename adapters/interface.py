@@ -352,7 +352,7 @@ class Adapter(ABC):
     #: told of every call before it is made
     before_call: Callable[[], None] | None = None
 
-    def start(self) -> None:
+    def start(self) -> None:  # noqa: B027 (nothing to do is a good answer)
         """Called once in a worker before anything is measured: one thread, no noise."""
 
     def device(self) -> str:

@@ -78,11 +78,11 @@ class Record:
             return np.zeros(shape, bool)
         if not self.where:
             return np.ones(shape, bool)
-        selected = np.asarray(self._evaluate(self.where, names), bool)
+        selected: np.ndarray = np.asarray(self._evaluate(self.where, names), bool)
         if selected.shape == shape:
             return selected
         if selected.shape[: len(shape)] == shape:  # one result per row of the selection
-            return selected.reshape(*shape, -1).any(axis=-1)
+            return np.asarray(selected.reshape(*shape, -1).any(axis=-1))
         try:
             return np.array(np.broadcast_to(selected, shape))
         except ValueError:
@@ -103,7 +103,7 @@ class Record:
 
 def parse(text: str) -> tuple[Record, ...]:
     """Records from TOML. Raises ValueError naming the record and the field that is wrong."""
-    records = []
+    records: list[Record] = []
     for entry in tomllib.loads(text).get("divergence", []):
         name = entry.get("id", f"number {len(records) + 1}")
         unknown = set(entry) - {f for f in Record.__dataclass_fields__ if not f.startswith("_")}
@@ -114,7 +114,7 @@ def parse(text: str) -> tuple[Record, ...]:
         if entry["reason"] not in REASONS:
             raise ValueError(f"divergence {name}: reason is {entry['reason']!r}, not one of {REASONS}")
         listed = ("surface", "function", "aspect", "callable", "dtype", "reduction", "of")
-        fields = {
+        fields: dict[str, Any] = {
             k: (tuple(v) if isinstance(v, list) else (v,)) if k in listed else v
             for k, v in entry.items()
         }

@@ -45,9 +45,9 @@ def illegal(m: Measurement) -> Iterator[tuple[str, Case, Mapping[str, Any]]]:
         if name not in inputs or not array.size:
             continue
         if is_float(array) and "probability" in inputs[name].kinds and name == "input":
-            for label, value in (("probability above 1", 1.5), ("probability below 0", -0.5)):
+            for label, outside in (("probability above 1", 1.5), ("probability below 0", -0.5)):
                 p = np.array(array)
-                p.flat[0] = value
+                p.flat[0] = outside
                 yield label, changed(**{name: p}), {}
     target = base.inputs.get("target")
     if target is not None and target.ndim:

@@ -375,7 +375,7 @@ class Measurement:
         if self.failure:
             notes.insert(0, self.failure)
         if self.verdict == "fixed":
-            notes.insert(0, f"no longer shows: {', '.join(self.stale)}; update divergences.toml")
+            notes.insert(0, f"no longer shows: {', '.join(self.stale)}; update its record in divergences/")
         notes += [record.note for _, record in sorted(self.shown.items())]
         worst, reproducer, tolerance = self._worst_case()
         return {

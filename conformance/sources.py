@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from hypothesis import strategies as st
@@ -23,6 +23,9 @@ Range = tuple[float, float]
 
 class Source(Protocol):
     """What :mod:`.cases` asks of a source of numbers."""
+
+    #: how many times the usual first dimension
+    size: int
 
     def integer(self, low: int, high: int) -> int: ...
 
@@ -145,7 +148,8 @@ class Search:
     def floats(
         self, shape: tuple[int, ...], within: Range, kind: Float, smallest: float = 0.0
     ) -> np.ndarray:
-        width = {"float16": 16, "bfloat16": 32, "float32": 32, "float64": 64}[kind.name]
+        widths: dict[str, Literal[16, 32, 64]] = {"float16": 16, "float64": 64}
+        width = widths.get(kind.name, 32)
         low, high = (float(np.float32(v)) if width < 64 else v for v in within)
         elements = st.floats(low, high, width=width, allow_nan=False, allow_subnormal=False)
         drawn = self._draw(hnp.arrays(np.float64, shape, elements=elements))

@@ -164,8 +164,9 @@ def _kinks(m: Measurement, base: Case) -> None:
         return
     first = next(iter(function.inputs.values()))
     count = len(next(iter(columns.values())))
-    dims = {t.lstrip("*").partition("|")[0]: (1,) for t in first.shape.split()}
-    dims |= {"S": (1,) * max(1, subject.binding.min_rank), "K": (1,) * max(0, subject.binding.min_rank - 2)}
+    rank = subject.binding.min_rank
+    dims: dict[str, tuple[int, ...]] = {"S": (1,) * max(1, rank), "K": (1,) * max(0, rank - 2)}
+    dims |= {t: (1,) for t in first.shape.replace("|", " ").split() if t not in ("S", "*K")}
     for at in range(count):
         inputs = {n: a for n, a in base.inputs.items() if n in function.inputs}
         for name, spec in function.inputs.items():

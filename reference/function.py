@@ -84,12 +84,14 @@ class Domain:
                 number <= self.high
             )
         if self.name == "choice":
-            return any(value is v or (type(value) is type(v) and value == v) for v in self.values)
+            return any(
+                value is v or (type(value) is type(v) and bool(value == v)) for v in self.values
+            )
         if self.name == "integer":
             return (
                 isinstance(value, (int, np.integer))
                 and not isinstance(value, bool)
-                and self.low <= value <= self.high
+                and self.low <= int(value) <= self.high
             )
         return True
 

@@ -75,7 +75,7 @@ def _(input: Array, target: Array, *, half: bool) -> dict[str, Array]:
 
 @loss(
     inputs=_REAL_PAIR,
-    params={"delta": between(0, 100, 1.0, 0.5, 2.0, open_low=True)},
+    params={"delta": between(0, 100, 1.0, 0.5, 2.0, 1.345, open_low=True)},
     nonnegative=True,
     zero_at_agreement=True,
     symmetric=True,
@@ -134,10 +134,7 @@ def poisson_nll(
 
     ``full`` adds Stirling's y·log y − y + ½·log(2πy) where y > 1.
     """
-    if log_input:
-        losses = np.exp(input) - target * input
-    else:
-        losses = input - target * np.log(input + eps)
+    losses = np.exp(input) - target * input if log_input else input - target * np.log(input + eps)
     if full:
         y = np.where(target > 1, target, 1)
         losses = losses + np.where(target > 1, y * np.log(y) - y + 0.5 * np.log(_tau(y) * y), 0)
@@ -505,7 +502,7 @@ def _(
 ) -> Array:
     if target.dtype.kind not in "iu":
         return 1 / np.asarray(losses.size, losses.dtype)
-    _, w, counted = _selected(input, target, weight, ignore_index, axis)
+    w, counted = _selected(input, target, weight, ignore_index, axis)[1:]
     return 1 / np.where(counted, w, 0).sum(dtype=losses.dtype)
 
 
@@ -1093,7 +1090,7 @@ def _(
     sides = [anchor - positive + eps, anchor - negative + eps]
     sides += [positive - negative + eps] if swap else []
     distances = [_distance(side, p) for side in sides]
-    return sum((d * (1 + _powers(d, p)) for d in distances), margin)
+    return np.sum([d * (1 + _powers(d, p)) for d in distances], axis=0) + margin
 
 
 @triplet_margin.gradient_intermediate
@@ -1108,8 +1105,10 @@ def _(
     eps: float,
 ) -> dict[str, Array]:
     sides = (anchor - positive + eps, anchor - negative + eps, positive - negative + eps)
-    most = np.max([1 + _powers(_distance(side, p), p) * (p - 1) for side in sides], axis=0)
-    two = 2 * np.ones_like(anchor) * np.reshape(most, (-1, 1))
+    most = np.ones(anchor.shape[:-1], anchor.dtype)
+    for side in sides:
+        most = np.maximum(most, 1 + _powers(_distance(side, p), p) * (p - 1))
+    two = 2 * np.ones_like(anchor) * most[..., None]
     return {"anchor": two, "positive": two, "negative": two}
 
 

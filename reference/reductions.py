@@ -73,15 +73,16 @@ def coefficients(
     if reduction == "weighted_mean":
         return _safe(weights, weights.sum())
     if reduction == "nonzero_mean":
-        return _safe(weights, np.count_nonzero(weights))
+        return _safe(weights, int(np.count_nonzero(weights)))
     raise ValueError(f"unknown reduction {reduction!r}; known: {', '.join(REDUCTIONS)}")
 
 
 def _ignored(arguments: dict, losses: Array) -> Array | bool:
     """The samples whose class is ``ignore_index``: their weight does not count either."""
     target, index = arguments.get("target"), arguments.get("ignore_index")
-    named = index is not None and target is not None and target.dtype.kind in "iu"
-    return target == index if named and target.shape == losses.shape else False
+    if index is None or target is None or target.dtype.kind not in "iu":
+        return False
+    return target == index if target.shape == losses.shape else False
 
 
 def _over(ones: Array, count: int) -> Array:
