@@ -165,12 +165,14 @@ def run(**options: Any) -> int:
 def report(folder: Path) -> int:
     """The reports of a run again, from its tables alone."""
     from ..reports import RunError, load, write_reports
-    from .driver import exit_status
+    from .driver import exit_status, incomplete
 
     with _wrong_usage(RunError):
         measured = load(folder)
     with _wrong_usage(OSError):
         write_reports(measured)
+    for framework, status in incomplete(measured).items():
+        click.echo(f"nnconform: {framework}: {'; '.join(status.splitlines())}", err=True)
     _show(measured)
     return exit_status(measured)
 

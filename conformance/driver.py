@@ -30,7 +30,7 @@ from .selection import UsageError, installed, match_dtypes, match_frameworks, ma
 if TYPE_CHECKING:
     from ..reports.table import Run
 
-__all__ = ["Interrupted", "Progress", "Worker", "exit_status", "run"]
+__all__ = ["Interrupted", "Progress", "Worker", "exit_status", "incomplete", "run"]
 
 #: the version of environment.json
 SCHEMA = 1
@@ -150,7 +150,7 @@ def run(
         **facts,
     }
     began = time.monotonic()
-    _write_environment(folder, record, workers)
+    _write_environment(folder, record, workers, unfinished=True)
     pool = _Pool(folder, workers, python, options, jobs, hang, tell)
     try:
         with _terminable():
@@ -165,17 +165,20 @@ def run(
     return _written(folder, record, workers)
 
 
+def incomplete(run: Run) -> dict[str, str]:
+    """The frameworks that were not judged to the end, and why."""
+    return {
+        name: facts["status"]
+        for name, facts in run.environment.get("frameworks", {}).items()
+        if facts["version"] is not None and facts["status"] not in ("complete", "installed")
+    }
+
+
 def exit_status(run: Run) -> int:
-    """0 if there is nothing unexpected in a run, else 1."""
+    """0 if a run is complete and there is nothing unexpected in it, else 1."""
     from ..reports.table import unexpected
 
-    frameworks = run.environment.get("frameworks", {}).values()
-    broken = any(f["version"] is not None and not _sound(f["status"]) for f in frameworks)
-    return int(broken or len(unexpected(run.table)) > 0)
-
-
-def _sound(status: str) -> bool:
-    return status in ("complete", "installed")
+    return int(bool(incomplete(run)) or len(unexpected(run.table)) > 0)
 
 
 # -- the run folder ------------------------------------------------------------------------------
@@ -207,11 +210,15 @@ def _is_run(path: Path) -> bool:
         return False
 
 
-def _write_environment(folder: Path, record: dict[str, Any], workers: list[Worker]) -> None:
+def _write_environment(
+    folder: Path, record: dict[str, Any], workers: list[Worker], *, unfinished: bool = False
+) -> None:
     from ..reports.table import replace
 
     for worker in workers:
-        record["frameworks"][worker.framework]["status"] = worker.status
+        record["frameworks"][worker.framework]["status"] = (
+            "unfinished" if unfinished else worker.status
+        )
     text = json.dumps(record, indent=2, ensure_ascii=False)
     replace(folder / "environment.json", text + "\n")
 

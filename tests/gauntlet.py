@@ -16,6 +16,7 @@ import ml_dtypes
 import numpy as np
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+
 from nnconform.adapters.interface import Adapter
 from nnconform.conformance import aspects, properties
 from nnconform.conformance.invalid import invalid

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
+
 from nnconform.adapters.interface import Adapter, Binding, Spelling, bind, surface
 from nnconform.reference import catalogue
 from nnconform.reference.floats import float_of, is_float

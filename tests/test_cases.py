@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
+
 from nnconform.adapters.interface import Binding
 from nnconform.conformance import cases
 from nnconform.conformance.cases import PLAN, Case, corpus, searched

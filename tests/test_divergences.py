@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from nnconform.conformance import divergences
 from nnconform.conformance.divergences import REASONS, Record, parse
 from nnconform.conformance.measurement import Measurement

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from nnconform.conformance.error import BOUND, Expected, Judge, ulps
 from nnconform.conformance.sources import Corpus
 from nnconform.reference import catalogue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from nnconform.conformance import properties
 from nnconform.conformance.cases import corpus
 from nnconform.conformance.measurement import Measurement, Subject
