@@ -39,7 +39,9 @@ def adapter(name: str) -> Adapter:
     try:
         made = points[0].load()()
     except Exception as error:
-        raise ValueError(f"adapter {name!r} ({points[0].value}) cannot be loaded: {error}") from error
+        raise ValueError(
+            f"adapter {name!r} ({points[0].value}) cannot be loaded: {error}"
+        ) from error
     if made.interface != INTERFACE:
         raise ValueError(
             f"adapter {name!r} is written for interface {made.interface}; this is {INTERFACE}"

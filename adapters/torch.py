@@ -47,7 +47,11 @@ def _losses(functional: bool) -> list[Binding]:
             reductions=REDUCTION,
         ),
         bind(
-            "smooth_l1", name("smooth_l1_loss", "SmoothL1Loss"), "input target", beta="beta", **options
+            "smooth_l1",
+            name("smooth_l1_loss", "SmoothL1Loss"),
+            "input target",
+            beta="beta",
+            **options,
         ),
         bind(
             "poisson_nll",
@@ -189,7 +193,9 @@ FUNCTIONAL = surface(
         bind("softmax", "softmax", "x", axis="dim"),
         bind("softmax", "softmax", "x", dialect=implicit_axis, label="softmax(dim=None)"),
         bind("log_softmax", "log_softmax", "x", axis="dim"),
-        bind("log_softmax", "log_softmax", "x", dialect=implicit_axis, label="log_softmax(dim=None)"),
+        bind(
+            "log_softmax", "log_softmax", "x", dialect=implicit_axis, label="log_softmax(dim=None)"
+        ),
         *_losses(functional=True),
     ],
 )
@@ -204,9 +210,7 @@ MODULES = surface(
         bind("relu", "ReLU", "x"),
         bind("leaky_relu", "LeakyReLU", "x", slope="negative_slope"),
         bind("prelu", "PReLU", "x", state={"slope": "weight"}),
-        bind(
-            "rrelu", "RReLU", "x", lower="lower", upper="upper", attributes={"training": False}
-        ),
+        bind("rrelu", "RReLU", "x", lower="lower", upper="upper", attributes={"training": False}),
         bind(
             "rrelu",
             "RReLU",
@@ -351,4 +355,7 @@ class TorchAdapter(Adapter):
         return f"torch.tensor({array.tolist()!r}, dtype=torch.{array.dtype.name})"
 
     def print_gradient(self, expression: str, of: str) -> list[str]:
-        return [f"{of}.requires_grad_()", f"print(torch.autograd.grad({expression}.sum(), {of})[0])"]
+        return [
+            f"{of}.requires_grad_()",
+            f"print(torch.autograd.grad({expression}.sum(), {of})[0])",
+        ]

@@ -15,8 +15,9 @@ from statistics import median
 from time import perf_counter_ns
 from typing import Any
 
-import nnconform
 import numpy as np
+
+import nnconform
 from nnconform.adapters.interface import Adapter, Binding
 from nnconform.conformance.cases import Case, build
 from nnconform.conformance.sources import Corpus

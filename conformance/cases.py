@@ -163,7 +163,9 @@ def _input(
         bits = source.integers(shape, 0, 1)
         return (bits if kind == "bit" else 2 * bits - 1).astype(dtype.dtype)
     if kind in ("distribution", "log_probability") and "C" in spec.shape.split():
-        return _rows(kind, shape, params.get("axis", 1) if "T" not in spec.shape else 2, dtype, source)
+        return _rows(
+            kind, shape, params.get("axis", 1) if "T" not in spec.shape else 2, dtype, source
+        )
     if kind == "real":
         return source.floats(shape, element_range(kind, dtype), dtype, _root(dtype.tiny, 2))
     if kind == "feature":
@@ -199,9 +201,7 @@ def element_range(kind: str, dtype: Float) -> tuple[float, float]:
     return ranges[kind]
 
 
-def _rows(
-    kind: str, shape: tuple[int, ...], axis: int, dtype: Float, source: Source
-) -> np.ndarray:
+def _rows(kind: str, shape: tuple[int, ...], axis: int, dtype: Float, source: Source) -> np.ndarray:
     """Rows that are a distribution, or the logarithm of one, to the accuracy of the dtype."""
     if kind == "distribution":
         parts = source.floats(shape, (0.0, 1.0), dtype).astype(np.float64)

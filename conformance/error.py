@@ -55,7 +55,9 @@ class Expected:
 
     def absolute(self, got: Array, kind: Float) -> Array:
         """|got − want|, an overflow to ±∞ counted as the first power of two beyond the largest."""
-        beyond = self.want.dtype.type(2.0) ** (np.floor(np.log2(self.want.dtype.type(kind.largest))) + 1)
+        beyond = self.want.dtype.type(2.0) ** (
+            np.floor(np.log2(self.want.dtype.type(kind.largest))) + 1
+        )
         with np.errstate(all="ignore"):
             wide = got.astype(self.want.dtype)
             got_finite = np.where(np.isinf(wide), np.copysign(beyond, wide), wide)
@@ -87,7 +89,9 @@ def ulps(distance: Array, want: Array, kind: Float) -> Array:
 # -- perturbation -----------------------------------------------------------------------------------
 
 
-def _coupled_axes(function: Function, name: str, array: Array, params: Mapping[str, Any]) -> list[int]:
+def _coupled_axes(
+    function: Function, name: str, array: Array, params: Mapping[str, Any]
+) -> list[int]:
     """The axes of an input along which its elements influence the same results."""
     axis = params.get("axis", 1)
     if "axis" in function.coupled and array.ndim:
@@ -227,16 +231,16 @@ def _together(
     arrays = {n: a for n, a in arguments.items() if isinstance(a, np.ndarray)}
     shapes = {n: function.inputs[n].shape.split() for n in arrays if n != _COTANGENT}
     first = arrays[next(iter(function.inputs))]
-    if all(tokens == ["S"] for tokens in shapes.values()) and len(changes) > 2:
-        if all(a.shape == first.shape for n, a in arrays.items() if n != _COTANGENT):
-            stacked: dict[str, Any] = {
-                n: np.stack([change.get(n, a) for change in changes]) for n, a in arrays.items()
-            }
-            if "axis" in arguments and arguments["axis"] >= 0:
-                stacked["axis"] = arguments["axis"] - first.ndim
-            results = compute({**arguments, **stacked})
-            yield from ({n: r[at] for n, r in results.items()} for at in range(len(changes)))
-            return
+    alike = all(arrays[n].shape == first.shape for n in shapes)
+    if alike and all(tokens == ["S"] for tokens in shapes.values()) and len(changes) > 2:
+        stacked: dict[str, Any] = {
+            n: np.stack([change.get(n, a) for change in changes]) for n, a in arrays.items()
+        }
+        if "axis" in arguments and arguments["axis"] >= 0:
+            stacked["axis"] = arguments["axis"] - first.ndim
+        results = compute({**arguments, **stacked})
+        yield from ({n: r[at] for n, r in results.items()} for at in range(len(changes)))
+        return
     batched = all("N" in tokens or tokens == ["C"] for tokens in shapes.values())
     if not batched or "N" in function.coupled:
         yield from (compute({**arguments, **change}) for change in changes)
@@ -261,7 +265,9 @@ def _together(
             at += 1
 
 
-def _largest_input(arguments: Mapping[str, Any], shape: tuple[int, ...], elementwise: bool) -> Array:
+def _largest_input(
+    arguments: Mapping[str, Any], shape: tuple[int, ...], elementwise: bool
+) -> Array:
     """max(1, |x|): of the same element where the function is elementwise, else of the case."""
     arrays = [np.abs(a) for a in arguments.values() if isinstance(a, np.ndarray) and is_float(a)]
     if elementwise and all(a.shape in (shape, (), (1,)) for a in arrays):
@@ -331,7 +337,9 @@ class Judge:
             return Expected(
                 want,
                 np.asarray(scale),
-                np.asarray(self._reduce(np.where(np.isfinite(magnitude), magnitude, 0), absolute=True)),
+                np.asarray(
+                    self._reduce(np.where(np.isfinite(magnitude), magnitude, 0), absolute=True)
+                ),
                 np.asarray(kind.tiny * np.maximum(1, self._reduce(floor, absolute=True))),
             )
 
@@ -372,14 +380,14 @@ class Judge:
             )
         return expected
 
-    def _unsure_sides(
-        self, compute: Compute, want: dict[str, Array]
-    ) -> dict[str, Array]:
+    def _unsure_sides(self, compute: Compute, want: dict[str, Array]) -> dict[str, Array]:
         """How far gradients jump where the textbook formula cannot tell which side of its margin
         it is on, in units of u: its distance from the margin is only exact to u·M."""
         if "margin" not in self.arguments:
             return {}
-        doubt = BOUND * self.kind.u * np.asarray(self.function.largest_intermediate(**self.arguments))
+        doubt = (
+            BOUND * self.kind.u * np.asarray(self.function.largest_intermediate(**self.arguments))
+        )
         if not doubt.any():
             return {}
         jumps = {name: np.zeros_like(g) for name, g in want.items()}

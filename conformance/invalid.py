@@ -17,7 +17,9 @@ from .cases import Case, corpus
 from .measurement import Measurement, first_line
 
 #: what must be refused: an exception, or a NaN in the result
-MUST_REFUSE = frozenset({"class index too large", "class index negative", "unknown reduction", "incompatible shape"})
+MUST_REFUSE = frozenset(
+    {"class index too large", "class index negative", "unknown reduction", "incompatible shape"}
+)
 
 
 def invalid(m: Measurement) -> None:
@@ -62,7 +64,10 @@ def illegal(m: Measurement) -> Iterator[tuple[str, Case, Mapping[str, Any]]]:
             yield "floating class index", changed(target=target.astype(subject.kind.dtype)), {}
     if any("reduction" in s.arguments for s in subject.binding.reductions):
         yield "unknown reduction", base, {"reduction": "average"}
-    if all("N" in spec.shape or "S" in spec.shape or name not in base.inputs for name, spec in inputs.items()):
+    if all(
+        "N" in spec.shape or "S" in spec.shape or name not in base.inputs
+        for name, spec in inputs.items()
+    ):
         first = next(iter(inputs.values())).shape.split()
         place = first.index("N") if "N" in first else 0
         empty = {}

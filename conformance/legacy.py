@@ -74,7 +74,9 @@ def positional(call: Call, target: Any) -> Call:
     """The same call with its keywords by position, as old code has them."""
     constructor = call.constructor is not None
     keywords = dict(call.constructor or call.kwargs)
-    parameters = list(inspect.signature(target.__init__ if constructor else target).parameters.values())
+    parameters = list(
+        inspect.signature(target.__init__ if constructor else target).parameters.values()
+    )
     ordered = parameters[1:] if constructor else parameters[len(call.args) :]
     last = max(i for i, p in enumerate(ordered) if p.name in keywords)
     values = tuple(keywords.get(p.name, p.default) for p in ordered[: last + 1])

@@ -375,7 +375,9 @@ class Measurement:
         if self.failure:
             notes.insert(0, self.failure)
         if self.verdict == "fixed":
-            notes.insert(0, f"no longer shows: {', '.join(self.stale)}; update its record in divergences/")
+            notes.insert(
+                0, f"no longer shows: {', '.join(self.stale)}; update its record in divergences/"
+            )
         notes += [record.note for _, record in sorted(self.shown.items())]
         worst, reproducer, tolerance = self._worst_case()
         return {
@@ -428,7 +430,9 @@ def smallest_part(case: Case, index: tuple[int, ...], subject: Subject) -> Case:
     if set(shapes.values()) == {"S"} and not function.coupled and len(index) == first.ndim:
         if any(a.shape != first.shape for a in case.inputs.values()):
             return case
-        inputs = {n: a[index].reshape((1,) * subject.binding.min_rank) for n, a in case.inputs.items()}
+        inputs = {
+            n: a[index].reshape((1,) * subject.binding.min_rank) for n, a in case.inputs.items()
+        }
     elif all("N" in s.split() or s == "C" for s in shapes.values()) and "P" not in "".join(
         shapes.values()
     ):

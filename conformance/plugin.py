@@ -23,7 +23,7 @@ MARK = "conformance"
 ROW = "nnconform"
 
 #: name → examples that Hypothesis draws for each row, on top of the corpus
-PROFILES = {"quick": 2, "default": 20, "deep": 300}
+PROFILES = {"quick": 2, "default": 10, "deep": 200}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -87,7 +87,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     option = metafunc.config.getoption
     try:
         subjects = select(
-            mark.args[0], option("--frameworks"), option("--functions"), option("--dtypes")
+            mark.args[0],
+            option("--frameworks"),
+            option("--functions"),
+            option("--dtypes"),
+            quick=getattr(metafunc.config.option, "hypothesis_profile", "") == "nnconform-quick",
         )
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None

@@ -115,7 +115,9 @@ class Examination:
         if outcome.error is not None or outcome.value is None or name not in outcome.gradients:
             raise Inapplicable
         upstream = cotangent(outcome.value.shape, subject.kind)
-        return outcome.gradients[name].astype(subject.kind.oracle), upstream.astype(subject.kind.oracle)
+        return outcome.gradients[name].astype(subject.kind.oracle), upstream.astype(
+            subject.kind.oracle
+        )
 
     @staticmethod
     def _outcome(subject: Any, case: Case) -> Array:
@@ -275,12 +277,19 @@ def _tanh_is_a_sigmoid(e: Examination) -> Iterator[Statement]:
 def _identity_near_zero(e: Examination) -> Iterator[Statement]:
     if e.params.get("alpha", 1.0) != 1.0:
         return
-    x = np.asarray(np.clip(e.wide("x"), -1, 1) * e.u, e.m.subject.kind.dtype).astype(e.wide("x").dtype)
+    x = np.asarray(np.clip(e.wide("x"), -1, 1) * e.u, e.m.subject.kind.dtype).astype(
+        e.wide("x").dtype
+    )
     yield Equation("f(x) ≈ x near 0", e.value({"x": x}), x, np.abs(x))
 
 
 @holds_for(
-    lambda f: f.kind == "activation" and f.name != "step" and f._kinks is not None and "slope" not in f.inputs
+    lambda f: (
+        f.kind == "activation"
+        and f.name != "step"
+        and f._kinks is not None
+        and "slope" not in f.inputs
+    )
 )
 def _continuous_at_joints(e: Examination) -> Iterator[Statement]:
     kind = e.m.subject.kind
@@ -360,7 +369,11 @@ def _cross_entropy_is_nll_of_log_softmax(e: Examination) -> Iterator[Statement]:
 @holds_for(named("cross_entropy"))
 def _gradient_is_softmax_minus_one_hot(e: Examination) -> Iterator[Statement]:
     p, target = e.params, e.case.inputs["target"]
-    if target.dtype.kind not in "iu" or "sample_weight" in e.case.inputs or e.m.subject.binding.rows:
+    if (
+        target.dtype.kind not in "iu"
+        or "sample_weight" in e.case.inputs
+        or e.m.subject.binding.rows
+    ):
         return
     inputs = {n: a for n, a in e.case.inputs.items() if n != "weight"}
     params = {n: v for n, v in e.case.params.items() if n != "label_smoothing"}
@@ -372,7 +385,9 @@ def _gradient_is_softmax_minus_one_hot(e: Examination) -> Iterator[Statement]:
     classes = np.moveaxis(np.arange(x.shape[axis]).reshape(-1, *[1] * target.ndim), 0, 0)
     hot = np.moveaxis((target[None] == classes).astype(x.dtype), 0, axis)
     c = np.expand_dims(np.where(target == p["ignore_index"], 0, upstream), axis)
-    spread = np.minimum(np.abs(x - x.max(axis=axis, keepdims=True)).max(axis=axis, keepdims=True), 700)
+    spread = np.minimum(
+        np.abs(x - x.max(axis=axis, keepdims=True)).max(axis=axis, keepdims=True), 700
+    )
     yield Equation(
         "∂cross_entropy/∂logits = softmax − one-hot",
         got,
@@ -391,10 +406,14 @@ def _logits_form_is_bce_of_sigmoid(e: Examination) -> Iterator[Statement]:
     inputs = {"input": s, "target": t}
     if "weight" in e.case.inputs:
         inputs["weight"] = e.wide("weight")
-    smoothing = {"label_smoothing": e.params["label_smoothing"]} if e.params["label_smoothing"] else {}
+    smoothing = (
+        {"label_smoothing": e.params["label_smoothing"]} if e.params["label_smoothing"] else {}
+    )
     y = e.value({"input": x})
-    sensitivity = 1 / np.minimum(s, 1 - s).astype(y.dtype) * (
-        1 + np.abs(e.wide("weight")) if "weight" in inputs else 1
+    sensitivity = (
+        1
+        / np.minimum(s, 1 - s).astype(y.dtype)
+        * (1 + np.abs(e.wide("weight")) if "weight" in inputs else 1)
     )
     if sensitivity.shape != y.shape:
         sensitivity = sensitivity.max(axis=-1)
@@ -426,7 +445,7 @@ def _rearranged(e: Examination, take: Array) -> dict[str, Array]:
     return changed
 
 
-@holds_for(lambda f: f.kind == "loss" and _batched(f) or _elementwise(f))
+@holds_for(lambda f: (f.kind == "loss" and _batched(f)) or _elementwise(f))
 def _batch(e: Examination) -> Iterator[Statement]:
     f = e.case.function
     if _elementwise(f):
@@ -438,7 +457,9 @@ def _batch(e: Examination) -> Iterator[Statement]:
         def take(index: Array) -> dict[str, Array]:
             return {n: a[index] for n, a in e.case.inputs.items()}
     else:
-        size = e.case.inputs["targets" if "targets" in e.case.inputs else next(iter(f.inputs))].shape[0]
+        size = e.case.inputs[
+            "targets" if "targets" in e.case.inputs else next(iter(f.inputs))
+        ].shape[0]
 
         def take(index: Array) -> dict[str, Array]:
             return _rearranged(e, index)
@@ -449,7 +470,9 @@ def _batch(e: Examination) -> Iterator[Statement]:
     judged = e.m.subject.expected(e.case).value()
     scale = judged.scale + judged.intermediate
     order = np.arange(size)[::-1]
-    yield Equation("permuting the batch permutes the result", e.value(take(order)), whole[order], scale[order])
+    yield Equation(
+        "permuting the batch permutes the result", e.value(take(order)), whole[order], scale[order]
+    )
     half = size // 2
     parts = [e.value(take(np.arange(half))), e.value(take(np.arange(half, size)))]
     yield Equation("a batch in two parts gives the same", np.concatenate(parts), whole, scale)
@@ -463,7 +486,9 @@ def _reductions_agree(e: Examination) -> Iterator[Statement]:
     scale = np.abs(each).sum() + (judged.scale + judged.intermediate).sum()
     yield Equation("sum = Σ none", total, each.sum(), scale)
     if e.case.function._mean is None:
-        yield Equation("mean = sum / n", e.value(spelling="mean"), total / each.size, scale / each.size)
+        yield Equation(
+            "mean = sum / n", e.value(spelling="mean"), total / each.size, scale / each.size
+        )
 
 
 # -- random functions ----------------------------------------------------------------------------------

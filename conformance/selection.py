@@ -20,12 +20,22 @@ class UsageError(ValueError):
     """A name that does not exist, or nothing to do: one line, with what is accepted."""
 
 
+#: aspects that a quick session measures in one dtype, unless dtypes are named
+BROAD = {"reduction", "property", "invalid"}
+REPRESENTATIVE = "float32"
+
+
 def select(
-    aspect: str, frameworks: str | None, functions: str | None, dtypes: str | None
+    aspect: str,
+    frameworks: str | None,
+    functions: str | None,
+    dtypes: str | None,
+    *,
+    quick: bool = False,
 ) -> list[Subject]:
     """The subjects of an aspect, in a stable order. Raises UsageError for unknown names."""
     wanted = match_functions(functions)
-    kinds = match_dtypes(dtypes)
+    kinds = match_dtypes(dtypes or (REPRESENTATIVE if quick and aspect in BROAD else None))
     chosen = installed(match_frameworks(frameworks))
     return [
         subject

@@ -71,9 +71,8 @@ class Corpus:
             return default
         if self.params == "other" and domain.values:
             return domain.values[-1]
-        if domain.name in ("choice", "interval", "integer") and domain.values:
-            if domain.name == "choice" or self.integer(0, 2):
-                return self.choice(domain.values)
+        if domain.values and (domain.name == "choice" or self.integer(0, 2)):
+            return self.choice(domain.values)
         if domain.name == "integer":
             return self.integer(int(domain.low), int(domain.high))
         low, high = max(domain.low, -8.0), min(domain.high, 8.0)
@@ -164,9 +163,7 @@ def _width_16(bound: float, inward: int) -> float:
     return float(rounded)
 
 
-def fit(
-    values: np.ndarray, within: Range, kind: Float, smallest: float = 0.0
-) -> np.ndarray:
+def fit(values: np.ndarray, within: Range, kind: Float, smallest: float = 0.0) -> np.ndarray:
     """Rounded to the dtype, inside the range, and 0 rather than smaller than ``smallest``.
 
     Subnormals are an aspect of their own.

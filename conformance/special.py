@@ -55,7 +55,7 @@ def special(m: Measurement) -> None:
         facts = m.subject.function.facts.get("kind_of", {})
         if name in facts:
             kind = facts[name]({**m.subject.function.defaults(), **base.params, **_static(m)})
-        if kind in ("sign", "bit", "slope", "weight") or "C" == spec.shape:
+        if kind in ("sign", "bit", "slope", "weight") or spec.shape == "C":
             continue
         for label, value in special_values(m, kind).items():
             _one(m, _with(base, name, value), name, label)
@@ -160,7 +160,7 @@ def _kinks(m: Measurement, base: Case) -> None:
     dialect = subject.binding.resolved_dialect(base.inputs, base.params, subject.dtype)
     params = {**function.defaults(), **dialect, **base.params}
     columns = function.kink_points(**params)
-    if not columns or subject.spelling is not None and subject.spelling.meaning != "none":
+    if not columns or (subject.spelling is not None and subject.spelling.meaning != "none"):
         return
     first = next(iter(function.inputs.values()))
     count = len(next(iter(columns.values())))
@@ -176,7 +176,9 @@ def _kinks(m: Measurement, base: Case) -> None:
                 shape = shape_of(spec, spec.kinds[0], dims, params)
                 inputs[name] = np.full(shape, columns[name][at], subject.kind.dtype)
             elif base.inputs[name].shape == base.inputs[first.name].shape:
-                inputs[name] = np.ones(shape_of(spec, spec.kinds[0], dims, params), subject.kind.dtype)
+                inputs[name] = np.ones(
+                    shape_of(spec, spec.kinds[0], dims, params), subject.kind.dtype
+                )
         case = Case(function, base.dtype, inputs, base.params)
         if "slope" in inputs:
             inputs["slope"] = inputs["slope"][:1]

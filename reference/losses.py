@@ -1207,7 +1207,9 @@ def _(log_probs: Array, **_: Any) -> Array:
 def _(log_probs: Array, **arguments: Any) -> dict[str, Array]:
     losses = np.abs(ctc(log_probs=log_probs, **arguments))
     # softmax − posterior, the posterior being exp(log α + log β + loss)
-    return {"log_probs": np.ones_like(log_probs) + np.where(np.isfinite(losses), losses, 0)[:, None]}
+    return {
+        "log_probs": np.ones_like(log_probs) + np.where(np.isfinite(losses), losses, 0)[:, None]
+    }
 
 
 @ctc.pullback

@@ -18,6 +18,7 @@ from typing import Any
 import mpmath
 import numpy as np
 from mpmath import mpf, workprec
+
 from nnconform.reference.oracle import find, resolve
 
 from .textbook import NOTHING, Entry, Problem, exact

@@ -9,6 +9,7 @@ from typing import Any
 import hypothesis.extra.numpy as arrays_of
 import numpy as np
 from hypothesis import strategies as st
+
 from nnconform.reference.function import INTEGER_KINDS, Domain, Function, Input
 
 Array = np.ndarray

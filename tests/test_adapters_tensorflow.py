@@ -7,6 +7,7 @@ import io
 
 import numpy as np
 import pytest
+
 from nnconform.adapters import adapter
 from nnconform.reference import catalogue
 from nnconform.reference.floats import DTYPES, float_of

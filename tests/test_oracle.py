@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+
 from nnconform.reference import catalogue
 from nnconform.reference.function import INTEGER_KINDS
 from nnconform.reference.oracle import find, oracle, resolve

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from nnconform.reference.oracle import oracle
 from nnconform.reference.reductions import REDUCTIONS
 

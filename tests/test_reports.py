@@ -15,6 +15,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from rich.console import Console
+
 from nnconform.reports import (
     COLUMNS,
     KEY,
@@ -36,7 +38,6 @@ from nnconform.reports import (
     write_reports,
 )
 from nnconform.reports.digest import Digest, name, notes, number, worst_case
-from rich.console import Console
 
 HOSTILE = [
     "<script>alert(1)</script>",
