@@ -183,11 +183,14 @@ def judge(m: Measurement, case: Case) -> None:
             else:
                 m.note(statement.what)
                 want, got = np.asarray(statement.want), np.asarray(statement.got)
+                scale = np.asarray(statement.scale)
+                if got.shape != want.shape or scale.shape not in ((), want.shape):
+                    continue  # the aspects value and reduction speak of shapes
                 finite = np.isfinite(want) & np.isfinite(got)
                 kind = m.subject.kind
                 expected = Expected(
                     np.where(finite, want, 0),
-                    np.broadcast_to(np.asarray(statement.scale), want.shape),
+                    np.broadcast_to(scale, want.shape),
                     np.zeros(want.shape),
                     np.full(want.shape, 64 * kind.tiny),
                 )

@@ -274,6 +274,8 @@ _WIDE = st.one_of(_within(-40, 40), st.integers(-4, 4).map(float), _within(-1e15
 _SHARE = st.one_of(_within(1e-300, 1), st.sampled_from(PROBABILITY[1:]))
 ELEMENTS: dict[str, st.SearchStrategy] = {
     "real": _WIDE,
+    # two distances much larger than the margin hide on which side of it their difference is
+    "feature": st.one_of(_within(-40, 40), st.integers(-4, 4).map(float), _within(-1e6, 1e6)),
     "logits": st.one_of(_within(-40, 40), st.integers(-4, 4).map(float), _within(-600, 600)),
     "probability": _SHARE,
     "distribution": _SHARE,
