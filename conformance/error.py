@@ -123,13 +123,17 @@ def _steps(
 
     A zero moves by the smallest normal number, so that a kink at 0 is seen. Where the function
     itself jumps, nothing moves: on which side of ``x > 0`` a number is, is not a matter of rounding.
+    A coordinate moves at least as far as the ``eps`` that is added to its differences is rounded.
     """
     if function.facts.get("shift_invariant") in (True, name):
         axis = params.get("axis", 1)
         with np.errstate(all="ignore"):
             shifted = np.abs(array - array.max(axis=axis, keepdims=True))
         return np.where(np.isfinite(shifted), shifted, 0)
-    steps = np.where(array == 0, kind.tiny / kind.u, np.abs(array))
+    size = np.abs(array)
+    if function.inputs[name].kinds[0] == "feature":
+        size = np.maximum(size, abs(params.get("eps", 0.0)))
+    steps = np.where(size == 0, kind.tiny / kind.u, size)
     jumps = function.facts.get("jumps", {}).get(name, ())
     return np.where(np.isfinite(steps) & ~np.isin(array, jumps), steps, 0)
 
