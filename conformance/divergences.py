@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,10 @@ _NUMPY = {
         "take_along_axis",
     ]
 }
+
+
+#: names that stand for numbers held against each other
+_NUMBERS = frozenset({"got", "want", "scale", "floor"})
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,10 @@ class Record:
             return np.zeros(shape, bool)
         if not self.where:
             return np.ones(shape, bool)
+        if _NUMBERS & set(self._code(self.where).co_names) - set(names):
+            return np.zeros(
+                shape, bool
+            )  # it speaks of numbers, and this is about a shape or a rule
         selected: np.ndarray = np.asarray(self._evaluate(self.where, names), bool)
         if selected.shape == shape:
             return selected
@@ -113,11 +122,14 @@ class Record:
         except ValueError:
             return np.full(shape, selected.any())
 
-    def _evaluate(self, expression: str, names: Mapping[str, Any]) -> Any:
+    def _code(self, expression: str) -> CodeType:
         if expression not in self._compiled:
             self._compiled[expression] = compile(expression, f"<divergence {self.id}>", "eval")
+        return self._compiled[expression]
+
+    def _evaluate(self, expression: str, names: Mapping[str, Any]) -> Any:
         with np.errstate(all="ignore"):
-            return eval(self._compiled[expression], {"__builtins__": {}, **_NUMPY, **names})
+            return eval(self._code(expression), {"__builtins__": {}, **_NUMPY, **names})
 
     @property
     def note(self) -> str:
