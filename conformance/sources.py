@@ -168,6 +168,6 @@ def fit(values: np.ndarray, within: Range, kind: Float, smallest: float = 0.0) -
 
     Subnormals are an aspect of their own.
     """
-    rounded = np.clip(values, *within).astype(kind.dtype)
+    rounded = kind.rounded(np.clip(values, *within))
     small = np.abs(rounded.astype(np.float64)) < max(smallest, kind.tiny)
     return np.where(small, np.zeros_like(rounded), rounded)

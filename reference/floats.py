@@ -10,6 +10,12 @@ import numpy as np
 
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 
+#: the widest dtype from which NumPy and ml_dtypes cast to a dtype of 16 bits in one rounding
+_WIDEST_CAST: dict[str, np.dtype] = {
+    "float16": np.dtype(np.float64),
+    "bfloat16": np.dtype(np.float32),
+}
+
 
 @dataclass(frozen=True)
 class Float:
@@ -24,9 +30,39 @@ class Float:
     #: the width at which the oracle judges results of this dtype
     oracle: np.dtype
 
+    def rounded(self, array: np.ndarray) -> np.ndarray:
+        """An array of floats, of any width, in this dtype: the nearest number, a tie to the even one.
+
+        One rounding, as IEEE 754 converts: into subnormal numbers too, to ∞ from half a unit in the
+        last place beyond ``largest``; ±∞, −0 and NaN stay. The libraries' own casts (NumPy 2.4,
+        ml_dtypes 0.6) go from longdouble to float16 through float64, and from float64 and longdouble
+        to bfloat16 through float32: two roundings, the first of which makes ties of the numbers
+        beside a tie. ``1 + 2**-8 + 2**-40`` becomes 1 rather than ``1 + 2**-7``.
+        """
+        array = np.asarray(array)
+        widest = _WIDEST_CAST.get(self.name)
+        with np.errstate(over="ignore"):
+            if widest and array.dtype.itemsize > widest.itemsize:
+                array = _to_odd(array)
+            return array.astype(self.dtype)
+
     def round(self, value: float) -> float:
         """A Python float rounded to this dtype, as a Python float."""
-        return float(np.asarray(value, np.float64).astype(self.dtype))
+        return float(self.rounded(np.asarray(value, np.float64)))
+
+
+def _to_odd(array: np.ndarray) -> np.ndarray:
+    """Rounded to float32 so that a second rounding, to a dtype of 16 bits, is as good as the only one.
+
+    Round-to-odd (Boldo and Melquiond, 2008): cut off towards zero, then the last bit set where
+    anything was cut off. What lay beside a number or a midpoint of the narrower dtype still does, on
+    the same side, because float32 has at least two bits more everywhere in its range.
+    """
+    cut = array.astype(np.float32)
+    bits = cut.view(np.uint32)  # the same memory
+    bits -= np.abs(cut) > np.abs(array)
+    bits |= cut != array
+    return cut
 
 
 @cache
