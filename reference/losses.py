@@ -10,6 +10,8 @@ a floor, an epsilon); their defaults give the definition.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,18 @@ import numpy as np
 from . import activations as _before  # noqa: F401  (they come first in the catalogue)
 from . import primitives
 from .function import between, dialect, integer, loss, one_of, tensor
-from .primitives import along, one_hot, over, times, xlogy
+from .primitives import (
+    along,
+    exact_sum,
+    log_ratio,
+    log_sum,
+    one_hot,
+    over,
+    scaled_sum,
+    times,
+    two_sum,
+    xlogy,
+)
 
 Array = np.ndarray
 Weight = Array | None
@@ -26,7 +39,7 @@ _REAL_PAIR = {"input": tensor("real"), "target": tensor("real")}
 
 
 def _scaled(losses: Array, weight: Weight) -> Array:
-    return losses if weight is None else losses * weight
+    return losses if weight is None else times(weight, losses)
 
 
 # -- regression -----------------------------------------------------------------------------------
@@ -65,7 +78,8 @@ def _() -> dict[str, list[float]]:
 )
 def mean_squared_error(input: Array, target: Array, *, half: bool = False) -> Array:
     """(x − y)², or ½(x − y)² in the ``half`` form whose gradient is x − y."""
-    return (input - target) ** 2 * (0.5 if half else 1)
+    a = input - target
+    return a * (a * 0.5 if half else a)
 
 
 @mean_squared_error.derivative
@@ -85,7 +99,10 @@ def _(input: Array, target: Array, *, half: bool) -> dict[str, Array]:
 def huber(input: Array, target: Array, *, delta: float = 1.0) -> Array:
     """With a = |x − y|: ½a² where a ≤ δ, δ(a − ½δ) beyond. Equals δ·smooth_l1 with β = δ."""
     a = np.abs(input - target)
-    return np.where(a <= delta, 0.5 * a**2, delta * (a - 0.5 * delta))
+    sign = np.where(input < target, -1, 1)
+    return np.where(
+        a <= delta, a * (0.5 * a), scaled_sum(delta, sign * input, -sign * target, -0.5 * delta)
+    )
 
 
 @huber.derivative
@@ -135,10 +152,16 @@ def poisson_nll(
 
     ``full`` adds Stirling's y·log y − y + ½·log(2πy) where y > 1.
     """
-    losses = np.exp(input) - target * input if log_input else input - target * np.log(input + eps)
+    if log_input:
+        half = np.exp(input / 2)  # where both terms overflow, eˣ/x does not, or is the larger
+        losses = np.where(
+            input > 500, input * (half / input * half - target), np.exp(input) - target * input
+        )
+    else:
+        losses = input - target * np.log(input + eps)
     if full:
         y = np.where(target > 1, target, 1)
-        losses = losses + np.where(target > 1, y * np.log(y) - y + 0.5 * np.log(_tau(y) * y), 0)
+        losses = losses + np.where(target > 1, y * (np.log(y) - 1) + 0.5 * np.log(_tau(y) * y), 0)
     return losses
 
 
@@ -152,7 +175,8 @@ def _(input: Array, target: Array, *, log_input: bool, full: bool, eps: float) -
     if log_input:
         gradient, slope = np.exp(input) - target, -input
     else:
-        gradient, slope = 1 - target / (input + eps), -np.log(input + eps)
+        gradient = exact_sum(input, eps, -target) / (input + eps)
+        slope = -np.log(input + eps)
     if full:
         y = np.where(target > 1, target, 1)
         slope = slope + np.where(target > 1, np.log(y) + 0.5 / y, 0)
@@ -220,7 +244,7 @@ def binary_cross_entropy(
     """
     p = _clipped(input, clip)
     y = _smoothed(target, label_smoothing, 2)
-    log_p, log_q = np.log(p + epsilon), _log_rest(p, epsilon)
+    log_p, log_q = log_sum(p, epsilon), _log_rest(p, epsilon)
     if log_floor > -np.inf:
         log_p, log_q = np.maximum(log_p, log_floor), np.maximum(log_q, log_floor)
     return _scaled(-times(y, log_p) - times(1 - y, log_q), weight)
@@ -228,7 +252,8 @@ def binary_cross_entropy(
 
 def _log_rest(p: Array, epsilon: float) -> Array:
     """log(1 − p + epsilon), exact for p near 0 and near 1."""
-    return np.where(p < 0.5, np.log1p(epsilon - p), np.log(1 - p + epsilon))
+    below, lost = two_sum(-p, p.dtype.type(epsilon))
+    return np.where(p < 0.5, np.log1p(below) + lost / (1 + below), log_sum(1 - p, epsilon))
 
 
 @binary_cross_entropy.derivative
@@ -244,14 +269,23 @@ def _(
 ) -> dict[str, Array]:
     p = _clipped(input, clip)
     y = _smoothed(target, label_smoothing, 2)
-    log_p = np.maximum(np.log(p + epsilon), log_floor)
-    log_q = np.maximum(_log_rest(p, epsilon), log_floor)
-    floored = log_floor > -np.inf
-    by_p = np.where(floored & (log_p <= log_floor), 0, over(y, p + epsilon))
-    by_q = np.where(floored & (log_q <= log_floor), 0, over(1 - y, 1 - p + epsilon))
+    log_p, log_q = log_sum(p, epsilon), _log_rest(p, epsilon)
+    kept_p, kept_q = log_p > log_floor, log_q > log_floor
+    by_p = np.where(kept_p | (log_floor == -np.inf), over(y, p + epsilon), 0)
+    by_q = np.where(kept_q | (log_floor == -np.inf), over(1 - y, 1 - p + epsilon), 0)
+    # by_q − by_p where the two may cancel, over their common denominator
+    together = (p + epsilon) * (1 - p + epsilon)
+    apart = exact_sum(p, -y, epsilon * (1 - 2 * y)) / together
+    slope = np.where(kept_p & kept_q & (together > 0), apart, by_q - by_p)
+    # log_q − log_p likewise
+    logit = np.where(
+        (p > 0.25) & (p < 0.75) & kept_p & kept_q,
+        np.log1p((1 - 2 * p) / (p + epsilon)),
+        np.maximum(log_q, log_floor) - np.maximum(log_p, log_floor),
+    )
     return {
-        "input": _scaled((by_q - by_p) * _inside(input, clip), weight),
-        "target": _scaled((log_q - log_p) * _kept(input, label_smoothing), weight),
+        "input": _scaled(slope * _inside(input, clip), weight),
+        "target": _scaled(logit * _kept(input, label_smoothing), weight),
     }
 
 
@@ -291,8 +325,9 @@ def binary_cross_entropy_with_logits(
     """
     y = _smoothed(target, label_smoothing, 2)
     q = 1 if pos_weight is None else pos_weight
-    losses = times(q * y, primitives.softplus(-input)) + times(1 - y, primitives.softplus(input))
-    return _scaled(losses, weight)
+    w = 1 if weight is None else weight
+    own, other = primitives.softplus(-input), primitives.softplus(input)
+    return times(w * (q * y), own) + times(w * (1 - y), other)
 
 
 @binary_cross_entropy_with_logits.derivative
@@ -409,12 +444,17 @@ def _(input: Array, target: Array) -> dict[str, Array]:
 )
 def margin_ranking(input1: Array, input2: Array, target: Array, *, margin: float = 0.0) -> Array:
     """max(0, −y·(x₁ − x₂) + margin)."""
-    return np.maximum(-target * (input1 - input2) + margin, 0)
+    return np.maximum(_ranking_distance(input1, input2, target, margin), 0)
+
+
+def _ranking_distance(input1: Array, input2: Array, target: Array, margin: float) -> Array:
+    """−y·(x₁ − x₂) + margin."""
+    return exact_sum(-target * input1, target * input2, input1.dtype.type(margin))
 
 
 @margin_ranking.derivative
 def _(input1: Array, input2: Array, target: Array, *, margin: float) -> dict[str, Array]:
-    z = -target * (input1 - input2) + margin
+    z = _ranking_distance(input1, input2, target, margin)
     slope = -target * np.where(np.isnan(z), z, z > 0)
     return {"input1": slope, "input2": -slope}
 
@@ -475,7 +515,8 @@ def cross_entropy(
     """
     y, counted = _soft_target(input, target, ignore_index, label_smoothing, axis)
     w = along(weight, input.ndim, axis, input.dtype)
-    losses = -times(w * y, primitives.log_softmax(input, axis)).sum(axis=axis)
+    halves = times(w * y, primitives.half_log_softmax(input, axis))
+    losses = -2 * np.squeeze(primitives.total(halves, axis), axis)
     return np.where(counted, losses, 0)
 
 
@@ -524,9 +565,8 @@ def _(
     residual = primitives.log_softmax_pullback(w * y, input, axis)
     gradients = {"input": np.where(c == 0, 0, -c * residual)}
     if target.dtype.kind == "f":
-        gradients["target"] = (
-            -c * w * _kept(input, label_smoothing) * primitives.log_softmax(input, axis)
-        )
+        kept = _kept(input, label_smoothing)
+        gradients["target"] = -2 * (c * w * kept * primitives.half_log_softmax(input, axis))
     return gradients
 
 
@@ -654,7 +694,8 @@ def categorical_cross_entropy(
     """
     y, _ = _soft_target(input, target, -100, label_smoothing, axis)
     w = along(weight, input.ndim, axis, input.dtype)
-    return -times(w * y, _log_p(input, axis, normalize, clip)).sum(axis=axis)
+    each = times(w * y, _log_p(input, axis, normalize, clip))
+    return -np.squeeze(primitives.total(each, axis), axis)
 
 
 def _log_p(
@@ -697,7 +738,7 @@ def _(
     gradients = {"input": by_p}
     if target.dtype.kind == "f":
         log_p = _log_p(input, axis, normalize, clip)
-        gradients["target"] = -c * w * _kept(input, label_smoothing) * log_p
+        gradients["target"] = -times(c * w * _kept(input, label_smoothing), log_p)
     return gradients
 
 
@@ -767,10 +808,9 @@ def kl_divergence(
     if log_target:
         return times(np.exp(target), target - input)
     y = _clipped(target, clip)
-    x = input if log_input else np.log(_clipped(input, clip))
     if log_input:
-        return xlogy(y, y) - times(y, x)
-    return times(y, np.log(np.where(y == 0, 1, y)) - x)
+        return xlogy(y, y) - times(y, input)
+    return times(y, log_ratio(np.where(y == 0, 1, y), _clipped(input, clip)))
 
 
 @kl_divergence.derivative
@@ -786,9 +826,13 @@ def _(
         p = np.exp(target)
         return {"input": -p, "target": times(p, target - input + 1)}
     y = _clipped(target, clip)
-    x = input if log_input else np.log(_clipped(input, clip))
-    by_x = -y if log_input else over(-y, _clipped(input, clip)) * _inside(input, clip)
-    return {"input": by_x, "target": (np.log(y) + 1 - x) * _inside(target, clip)}
+    if log_input:
+        return {"input": -y, "target": (np.log(y) + 1 - input) * _inside(target, clip)}
+    q = _clipped(input, clip)
+    return {
+        "input": over(-y, q) * _inside(input, clip),
+        "target": (log_ratio(y, q) + 1) * _inside(target, clip),
+    }
 
 
 @kl_divergence.gradient_intermediate
@@ -815,15 +859,23 @@ def multi_margin(
 ) -> Array:
     """Σ_{i≠y} w_y·max(0, margin − x_y + x_i)^p / C."""
     z, w = _multi_margin_terms(input, target, weight, margin)
-    return times(w, z**p).sum(axis=1) / input.shape[1]
+    share = w / input.shape[1]
+    each = z(share) if p == 1 else times(share, z(1) ** 2)
+    return each.sum(axis=1)
 
 
 def _multi_margin_terms(
     input: Array, target: Array, weight: Weight, margin: float
-) -> tuple[Array, Array]:
+) -> tuple[Callable[[Any], Array], Array]:
+    """factor·max(0, margin − x_y + x_i) as a function of the factor, and the weights (N, 1)."""
     hot, w, _ = _selected(input, target, weight, None, 1)
     own = np.where(hot == 1, input, 0).sum(axis=1, keepdims=True)
-    return np.where(hot == 1, 0, np.maximum(margin - own + input, 0)), w[:, None]
+
+    def z(factor: Any) -> Array:
+        terms = scaled_sum(factor, input.dtype.type(margin), -own, input)
+        return np.where(hot == 1, 0, np.maximum(terms, 0))
+
+    return z, w[:, None]
 
 
 @multi_margin.pullback
@@ -837,10 +889,14 @@ def _(
     margin: float,
 ) -> dict[str, Array]:
     z, w = _multi_margin_terms(input, target, weight, margin)
-    slope = np.where(np.isnan(z), z, z > 0) if p == 1 else 2 * z
-    each = cotangent[:, None] * w * slope / input.shape[1]
+    share = cotangent[:, None] * w / input.shape[1]
+    if p == 1:
+        distance = z(1)
+        each = share * np.where(np.isnan(distance), distance, distance > 0)
+    else:
+        each = np.sign(share) * z(2 * np.abs(share))
     hot = one_hot(target, input.shape[1], 1, input.dtype)
-    return {"input": each - hot * each.sum(axis=1, keepdims=True)}
+    return {"input": each - np.where(hot == 1, each.sum(axis=1, keepdims=True), 0)}
 
 
 def _label_set(target: Array) -> tuple[Array, Array]:
@@ -863,19 +919,21 @@ def multilabel_margin(input: Array, target: Array) -> Array:
 
     Each row of ``target`` lists class indices, ended by −1 (what follows is ignored).
     """
-    return _multilabel_terms(input, target).sum(axis=(1, 2)) / input.shape[1]
+    return _multilabel_terms(input, target, 1 / input.dtype.type(input.shape[1])).sum(axis=(1, 2))
 
 
-def _multilabel_terms(input: Array, target: Array) -> Array:
+def _multilabel_terms(input: Array, target: Array, factor: Any) -> Array:
+    """factor·max(0, 1 − (x_j − x_i)), shaped (N, j, i)."""
     member, listed = _label_set(target)
     chosen = np.take_along_axis(input, np.where(listed, target, 0), axis=1)
-    z = np.maximum(1 - (chosen[:, :, None] - input[:, None, :]), 0)
+    one = input.dtype.type(1)
+    z = np.maximum(scaled_sum(factor, one, -chosen[:, :, None], input[:, None, :]), 0)
     return np.where(listed[:, :, None] & ~member[:, None, :], z, 0)
 
 
 @multilabel_margin.pullback
 def _(cotangent: Array, input: Array, target: Array) -> dict[str, Array]:
-    z = _multilabel_terms(input, target)
+    z = _multilabel_terms(input, target, 1)
     _, listed = _label_set(target)
     each = np.where(np.isnan(z), z, z > 0) * cotangent[:, None, None] / input.shape[1]
     gradient = each.sum(axis=1)
@@ -896,10 +954,10 @@ def _(cotangent: Array, input: Array, target: Array) -> dict[str, Array]:
 )
 def multilabel_soft_margin(input: Array, target: Array, weight: Weight = None) -> Array:
     """−Σ_c w_c·(y_c·log σ(x_c) + (1 − y_c)·log σ(−x_c)) / C."""
-    w = along(weight, input.ndim, 1, input.dtype)
-    each = times(target, primitives.softplus(-input))
-    each = each + times(1 - target, primitives.softplus(input))
-    return (w * each).sum(axis=1) / input.shape[1]
+    share = along(weight, input.ndim, 1, input.dtype) / input.shape[1]
+    each = times(share * target, primitives.softplus(-input))
+    each = each + times(share * (1 - target), primitives.softplus(input))
+    return each.sum(axis=1)
 
 
 @multilabel_soft_margin.pullback
@@ -967,12 +1025,19 @@ def _(
     a, norm1, short1 = _direction(input1, epsilon)
     b, norm2, short2 = _direction(input2, epsilon)
     cosine = (a * b).sum(axis=-1)
+    if margin == 0:  # the sign of a product that may underflow
+        cosine = (_scaled_to_one(a) * _scaled_to_one(b)).sum(axis=-1)
     apart = np.where(np.isnan(cosine), cosine, cosine > margin)
     c = np.expand_dims(cotangent * np.where(target == 1, -1, apart), -1)
     return {
         "input1": c * _across(b, a, short1) / norm1,
         "input2": c * _across(a, b, short2) / norm2,
     }
+
+
+def _scaled_to_one(x: Array) -> Array:
+    top = np.abs(x).max(axis=-1, keepdims=True)
+    return x / np.where(top == 0, 1, top)
 
 
 def _across(b: Array, a: Array, short: Array) -> Array:
@@ -1022,25 +1087,92 @@ def triplet_margin(
 
     With ``swap``, d(p, n) stands for d(a, n) where it is the smaller.
     """
-    near = _distance(anchor - positive + eps, p)
-    far = _distance(anchor - negative + eps, p)
-    if swap:
-        far = np.minimum(far, _distance(positive - negative + eps, p))
-    return np.maximum(near - far + margin, 0)
+    compared, _ = _compared(anchor, positive, negative, p, swap, eps)
+    return np.maximum(_longer(compared, p) + margin, 0).astype(anchor.dtype)
+
+
+def _length(x: Array, p: float) -> tuple[Array, Array]:
+    """‖x‖_p as a product of two factors, the largest element being one, so that no power overflows."""
+    size = np.abs(x)
+    top = size.max(axis=-1, keepdims=True, initial=0)
+    top = np.where((top == 0) | ~np.isfinite(top), 1, top)
+    powers = (size / top) ** p
+    return top[..., 0], powers.sum(axis=-1) ** (1 / np.asarray(p, x.dtype))
 
 
 def _distance(difference: Array, p: float) -> Array:
-    size = np.abs(difference)
-    top = size.max(axis=-1, keepdims=True, initial=0)
-    top = np.where((top == 0) | ~np.isfinite(top), 1, top)  # so that no power overflows
-    scaled = (size / top) ** p
-    return top[..., 0] * scaled.sum(axis=-1) ** (1 / np.asarray(p, difference.dtype))
+    top, length = _length(difference, p)
+    return top * length
+
+
+@dataclass
+class _Compared:
+    """Two vectors whose lengths are compared, with their difference and their sum.
+
+    These are formed from the inputs: what the two vectors have in common is in neither of them, or
+    cannot hurt there, so that lengths much longer than their difference differ exactly.
+    """
+
+    u: Array
+    v: Array
+    difference: Array
+    sum: Array
+
+
+def _compared(
+    anchor: Array, positive: Array, negative: Array, p: float, swap: bool, eps: float
+) -> tuple[_Compared, Array]:
+    """a − p + eps beside a − n + eps, or beside −(p − n + eps) where that is shorter; and where.
+
+    In the widest precision, whose range holds sums and products of any two float64 numbers.
+    """
+    anchor, positive, negative = (x.astype(np.longdouble) for x in (anchor, positive, negative))
+    e = anchor.dtype.type(eps)
+    near, far = exact_sum(anchor, -positive, e), exact_sum(anchor, -negative, e)
+    usual = _Compared(
+        near, far, negative - positive, exact_sum(anchor, -positive, anchor, -negative, 2 * e)
+    )
+    if not swap:
+        return usual, np.zeros((*near.shape[:-1], 1), bool)
+    other = exact_sum(positive, -negative, e)
+    both = _Compared(
+        far, other, anchor - positive, exact_sum(anchor, -negative, positive, -negative, 2 * e)
+    )
+    swapped = (_longer(both, p) > 0)[..., None]
+    return _Compared(
+        near,
+        np.where(swapped, -other, far),
+        np.where(swapped, exact_sum(anchor, -negative, 2 * e), usual.difference),
+        np.where(swapped, exact_sum(anchor, -positive, negative, -positive), usual.sum),
+    ), swapped
+
+
+def _longer(compared: _Compared, p: float) -> Array:
+    """‖u‖ − ‖v‖, exactly where the two are much longer: |u| − |v| = (u − v)·(u + v)/(|u| + |v|)."""
+    u, v = np.abs(compared.u), np.abs(compared.v)
+    top = np.maximum(u, v).max(axis=-1, keepdims=True, initial=0)
+    top = np.where((top == 0) | ~np.isfinite(top), 1, top)
+    u, v = u / top, v / top
+    apart = compared.difference / top * (compared.sum / top)
+    each = np.where(v == 0, np.inf, apart / (u + v) / v)  # |u|/|v| − 1
+    close = np.abs(each) < 0.5
+    powers = v**p
+    excess = np.where(
+        close, powers * np.expm1(p * np.log1p(np.where(close, each, 0))), u**p - powers
+    )
+    ratio = excess.sum(axis=-1) / powers.sum(axis=-1)
+    alike = np.abs(ratio) < 0.5
+    scale, far = _length(compared.v, p)
+    longer = np.expm1(np.log1p(np.where(alike, ratio, 0)) / u.dtype.type(p))
+    return np.where(
+        alike, scale * (far * longer), _distance(compared.u, p) - _distance(compared.v, p)
+    )
 
 
 def _distance_slope(difference: Array, p: float) -> Array:
     """∂‖d‖_p/∂d = sign(d)·(|d| / ‖d‖_p)^(p − 1); 0 at the origin."""
-    norm = _distance(difference, p)[..., None]
-    ratio = np.abs(difference) / np.where(norm == 0, 1, norm)
+    top, length = _length(difference, p)
+    ratio = np.abs(difference) / top[..., None] / np.where(length == 0, 1, length)[..., None]
     return np.sign(difference) * (ratio ** (p - 1) if p != 1 else 1)
 
 
@@ -1056,20 +1188,16 @@ def _(
     swap: bool,
     eps: float,
 ) -> dict[str, Array]:
-    d_near, d_far = anchor - positive + eps, anchor - negative + eps
-    d_swap = positive - negative + eps
-    near, far, other = _distance(d_near, p), _distance(d_far, p), _distance(d_swap, p)
-    swapped = swap & (other < far)
-    z = near - np.where(swapped, other, far) + margin
+    compared, swapped = _compared(anchor, positive, negative, p, swap, eps)
+    z = _longer(compared, p) + margin
     c = np.expand_dims(cotangent * np.where(np.isnan(z), z, z > 0), -1)
-    by_near = c * _distance_slope(d_near, p)
-    by_far = np.where(swapped[..., None], 0, c * _distance_slope(d_far, p))
-    by_other = np.where(swapped[..., None], c * _distance_slope(d_swap, p), 0)
-    return {
-        "anchor": by_near - by_far,
-        "positive": -by_near - by_other,
-        "negative": by_far + by_other,
+    by_u, by_v = c * _distance_slope(compared.u, p), c * _distance_slope(compared.v, p)
+    gradients = {
+        "anchor": np.where(swapped, by_u, by_u - by_v),
+        "positive": np.where(swapped, by_v - by_u, -by_u),
+        "negative": np.where(swapped, -by_v, by_v),
     }
+    return {name: g.astype(anchor.dtype) for name, g in gradients.items()}
 
 
 def _powers(distance: Array, p: float) -> Array | float:
@@ -1088,10 +1216,16 @@ def _(
     swap: bool,
     eps: float,
 ) -> Array:
-    sides = [anchor - positive + eps, anchor - negative + eps]
-    sides += [positive - negative + eps] if swap else []
-    distances = [_distance(side, p) for side in sides]
-    return np.sum([d * (1 + _powers(d, p)) for d in distances], axis=0) + margin
+    distances = _distances(anchor, positive, negative, p, eps)
+    each = [d * (1 + _powers(d, p)) for d in distances[: 3 if swap else 2]]
+    return np.sum(each, axis=0) + margin
+
+
+def _distances(
+    anchor: Array, positive: Array, negative: Array, p: float, eps: float
+) -> list[Array]:
+    pairs = (anchor, positive), (anchor, negative), (positive, negative)
+    return [_distance(a - b + eps, p) for a, b in pairs]
 
 
 @triplet_margin.gradient_intermediate
@@ -1105,10 +1239,9 @@ def _(
     swap: bool,
     eps: float,
 ) -> dict[str, Array]:
-    sides = (anchor - positive + eps, anchor - negative + eps, positive - negative + eps)
     most = np.ones(anchor.shape[:-1], anchor.dtype)
-    for side in sides:
-        most = np.maximum(most, 1 + _powers(_distance(side, p), p) * (p - 1))
+    for distance in _distances(anchor, positive, negative, p, eps):
+        most = np.maximum(most, 1 + _powers(distance, p) * (p - 1))
     two = 2 * np.ones_like(anchor) * most[..., None]
     return {"anchor": two, "positive": two, "negative": two}
 
@@ -1225,6 +1358,8 @@ def _(
     from_logits: bool,
 ) -> dict[str, Array]:
     log_p = primitives.log_softmax(log_probs, 2) if from_logits else log_probs
+    # a posterior is the exponential of a difference of logarithms as large as the loss
+    log_p = log_p.astype(np.longdouble)
     steps, n = log_p.shape[:2]
     states, skip, last = _ctc_states(targets, target_lengths, blank)
     alpha, likelihood = _ctc_forward(log_p, states, skip, last, input_lengths)
@@ -1246,7 +1381,7 @@ def _(
             beta = np.where(t + 1 < ends, moved, np.where(final, 0, infinity))
         occupied = primitives.softmax(alpha[t] + beta, 1)  # the posterior of each state
         np.add.at(posterior[t], (rows, states), np.where(t < ends, occupied, 0))
-    gradient = -posterior
+    gradient = -posterior.astype(log_probs.dtype)
     if from_logits:
         gradient = primitives.log_softmax_pullback(gradient, log_probs, 2)
     c = cotangent[None, :, None]

@@ -6,6 +6,8 @@ Everything works at the width of its arguments; nothing here warns (the caller h
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 Array = np.ndarray
@@ -37,10 +39,67 @@ def over(x: Array, y: Array) -> Array:
     return np.where((x == 0) & ~np.isnan(y), 0, x / y)
 
 
-def shifted(x: Array, axis: int) -> Array:
-    """x − max(x) along ``axis``; 0, not NaN, at an infinite maximum, −∞ beside it."""
+def two_sum(x: Array, y: Array) -> tuple[Array, Array]:
+    """x + y rounded, and what the rounding lost, exactly (Knuth 1969; 0 where the sum overflows)."""
+    total = x + y
+    part = total - x
+    lost = (x - (total - part)) + (y - part)
+    return total, np.where(np.isfinite(total), lost, 0)
+
+
+def exact_sum(*terms: Any) -> Array:
+    """The sum of a few terms as if in twice the precision, whatever they cancel (Ogita, Rump &
+    Oishi 2005, doi:10.1137/030601818, Sum2)."""
+    total: Any = terms[0]
+    lost: Any = 0
+    for term in terms[1:]:
+        total, error = two_sum(total, term)
+        lost = lost + error
+    return total + lost
+
+
+def scaled_sum(factor: Any, *terms: Any) -> Array:
+    """factor·Σ terms, which may be a number where the sum alone overflows."""
+    total = exact_sum(*terms)
+    overflows = np.isinf(total)
+    if not overflows.any():
+        return factor * total
+    halved = exact_sum(*(term / 2 for term in terms))
+    return np.where(overflows, 2 * factor * halved, factor * total)
+
+
+def total(x: Array, axis: int) -> Array:
+    """Σx along ``axis`` (kept), pairwise whatever the memory layout, so that long rows keep their digits."""
+    if x.shape[axis] > 8:
+        x = np.moveaxis(np.ascontiguousarray(np.moveaxis(x, axis, -1)), -1, axis)
+    return x.sum(axis=axis, keepdims=True)
+
+
+def log_sum(x: Array, y: Any) -> Array:
+    """log(x + y), to the last digit also where x + y is near 1."""
+    if np.ndim(y) == 0 and y == 0:
+        return np.log(x)
+    rounded, lost = two_sum(x, x.dtype.type(y))
+    return np.log(rounded) + np.where(rounded == 0, 0, lost / rounded)
+
+
+def log_ratio(x: Array, y: Array) -> Array:
+    """log(x / y) for x, y ≥ 0, to the last digit near x = y and where the ratio leaves the range."""
+    ratio = x / y
+    tiny = np.finfo(x.dtype).smallest_normal
+    far = np.where((ratio >= tiny) & np.isfinite(ratio), np.log(ratio), np.log(x) - np.log(y))
+    return np.where((ratio > 0.5) & (ratio < 2), np.log1p((x - y) / y), far)
+
+
+def shifted(x: Array, axis: int) -> tuple[Array, Array]:
+    """x − max(x) along ``axis`` and what its rounding lost: near −700 that is hundreds of ULP of eˣ.
+
+    0, not NaN, at an infinite maximum, −∞ beside it.
+    """
     top = np.max(x, axis=axis, keepdims=True)
-    return np.where(x == top, np.where(np.isnan(x), x, 0), x - top)
+    below, lost = two_sum(x, -top)
+    at_top = x == top
+    return np.where(at_top, np.where(np.isnan(x), x, 0), below), np.where(at_top, 0, lost)
 
 
 def largest(x: Array, axis: int) -> Array:
@@ -50,9 +109,16 @@ def largest(x: Array, axis: int) -> Array:
     return top
 
 
+def _powers(x: Array, axis: int) -> Array:
+    """exp(x − max) along ``axis``."""
+    below, lost = shifted(x, axis)
+    e = np.exp(below)
+    return e + e * lost
+
+
 def rest(x: Array, axis: int) -> Array:
     """Σ exp(x − max) over all but one of the largest elements along ``axis`` (kept)."""
-    return _without(largest(x, axis), np.exp(shifted(x, axis)), axis)
+    return _without(largest(x, axis), _powers(x, axis), axis)
 
 
 def logsumexp(x: Array, axis: int) -> Array:
@@ -62,42 +128,50 @@ def logsumexp(x: Array, axis: int) -> Array:
 
 def softmax(x: Array, axis: int) -> Array:
     """eˣ / Σ eˣ along ``axis``."""
-    e = np.exp(shifted(x, axis))
-    return e / e.sum(axis=axis, keepdims=True)
+    e = _powers(x, axis)
+    return e / total(e, axis)
 
 
 def log_softmax(x: Array, axis: int) -> Array:
     """x − logsumexp(x) = (x − max) − log1p(rest), which keeps the dominating element exact."""
-    return shifted(x, axis) - np.log1p(rest(x, axis))
+    below, lost = shifted(x, axis)
+    return below + (lost - np.log1p(rest(x, axis)))
+
+
+def half_log_softmax(x: Array, axis: int) -> Array:
+    """log_softmax(x)/2, which does not overflow where x − max does."""
+    below, lost = shifted(x / 2, axis)
+    return below + (lost - np.log1p(rest(x, axis)) / 2)
 
 
 def log_softmax_pullback(v: Array, x: Array, axis: int) -> Array:
     """v − p·Σv for p = softmax(x) along ``axis``; near p = 1, where that cancels, v·(1 − p) − p·(other v)."""
     top, p = largest(x, axis), softmax(x, axis)
     others, remains = _without(top, v, axis), _without(top, p, axis)
-    return np.where(top, v * remains - p * others, v - p * v.sum(axis=axis, keepdims=True))
+    return np.where(top, v * remains - p * others, v - p * total(v, axis))
 
 
 def log_share(x: Array, axis: int) -> Array:
     """log(x / Σx) along ``axis``, for x ≥ 0; log1p of what the others have where the share is near 1."""
-    top, p = largest(x, axis), x / x.sum(axis=axis, keepdims=True)
-    return np.where(top & (p > 0.5), np.log1p(-_without(top, p, axis)), np.log(p))
+    top, every = largest(x, axis), total(x, axis)
+    others = _without(top, x / every, axis)
+    return np.where(top & (others < 0.5), np.log1p(-others), log_ratio(x, every))
 
 
 def log_share_pullback(v: Array, x: Array, axis: int) -> Array:
     """(v − p·Σv) / x for p = x / Σx along ``axis``, as exact as :func:`log_softmax_pullback`."""
-    top, total = largest(x, axis), x.sum(axis=axis, keepdims=True)
+    top, every = largest(x, axis), total(x, axis)
     others, remains = _without(top, v, axis), _without(top, x, axis)
     return np.where(
         top,
-        (v * (remains / x) - others) / total,
-        over(v, x) - v.sum(axis=axis, keepdims=True) / total,
+        (v * (remains / x) - others) / every,
+        over(v, x) - total(v, axis) / every,
     )
 
 
 def _without(top: Array, x: Array, axis: int) -> Array:
     """Σx along ``axis`` over all but the largest."""
-    return np.where(top, 0, x).sum(axis=axis, keepdims=True)
+    return total(np.where(top, 0, x), axis)
 
 
 def one_hot(index: Array, size: int, axis: int, dtype: np.dtype) -> Array:

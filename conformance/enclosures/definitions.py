@@ -1,0 +1,429 @@
+"""Every function of the catalogue a second time: as a textbook writes it, in balls.
+
+A formula here says what *one sample* gives: one element, one row of classes, one sequence. It
+cares for nothing but being obviously right: it cancels, and overflows whatever can overflow; more
+bits mend that. Its derivatives are its own, by power series. Nothing is shared with
+:mod:`nnconform.reference`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any
+
+from .balls import (
+    NAN,
+    Ball,
+    absolute,
+    arb,
+    ball,
+    exp,
+    log,
+    maximum,
+    minimum,
+    pi,
+    piecewise,
+    power,
+    sign,
+    times,
+    total,
+)
+from .layouts import Layout, by_channel, elementwise, grouped, rows, sequences
+
+Row = Sequence[Ball]
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A formula for one sample, and how arrays fall into samples.
+
+    ``discrete`` inputs (a sign, a bit) do not vary. ``roots`` names results that may vanish where no
+    float is: ``value``, or the input of a gradient; it may depend on the parameters. Near such a
+    root an error counts in units of u·scale. The inputs ``differences`` count by their distance
+    from the row's maximum. Of the inputs ``together`` only differences count: the gradient of one
+    is minus the sum of the others', and is conditioned like that sum.
+    """
+
+    formula: Callable[..., Any]
+    layout: Layout
+    discrete: frozenset[str]
+    roots: Callable[[dict[str, Any]], str]
+    differences: frozenset[str]
+    together: frozenset[str]
+
+
+DEFINITIONS: dict[str, Definition] = {}
+
+
+def define(
+    layout: Layout,
+    *,
+    discrete: str = "",
+    roots: str | Callable[[dict[str, Any]], str] = "",
+    differences: str = "",
+    together: str = "",
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Enter a formula as the definition of the function of its name."""
+
+    def register(formula: Callable[..., Any]) -> Callable[..., Any]:
+        DEFINITIONS[formula.__name__] = Definition(
+            formula,
+            layout,
+            frozenset(discrete.split()),
+            roots if callable(roots) else lambda params: roots,
+            frozenset(differences.split()),
+            frozenset(together.split()),
+        )
+        return formula
+
+    return register
+
+
+# -- activations ----------------------------------------------------------------------------------
+
+
+@define(elementwise)
+def step(x: Ball, at_zero: Ball) -> Ball:
+    side = sign(x)
+    return at_zero if side == 0 else arb(1 if side == 1 else 0)
+
+
+@define(elementwise)
+def linear(x: Ball) -> Ball:
+    return x
+
+
+@define(elementwise)
+def sigmoid(x: Ball) -> Ball:
+    return 1 / (1 + exp(-x))
+
+
+@define(elementwise)
+def tanh(x: Ball) -> Ball:
+    return (exp(x) - exp(-x)) / (exp(x) + exp(-x))
+
+
+@define(elementwise)
+def hard_tanh(x: Ball, min_value: Ball, max_value: Ball) -> Ball:
+    return minimum(maximum(x, min_value), max_value)
+
+
+@define(elementwise)
+def relu(x: Ball) -> Ball:
+    return maximum(x, 0)
+
+
+@define(elementwise)
+def leaky_relu(x: Ball, slope: Ball) -> Ball:
+    return piecewise(x, lambda: slope * x, lambda: x)
+
+
+@define(by_channel, roots="slope")
+def prelu(x: Ball, slope: Ball) -> Ball:
+    return leaky_relu(x, slope)
+
+
+@define(elementwise)
+def rrelu(x: Ball, lower: Ball, upper: Ball) -> Ball:
+    return leaky_relu(x, (lower + upper) / 2)
+
+
+@define(elementwise)
+def elu(x: Ball, alpha: Ball) -> Ball:
+    return piecewise(x, lambda: alpha * (exp(x) - 1), lambda: x)
+
+
+@define(grouped)
+def maxout(x: Row, groups: int) -> Ball:
+    largest = x[0]
+    for other in x[1:]:
+        largest = maximum(largest, other)
+    return largest
+
+
+@define(rows(-1, gives="row"), roots="x", differences="x")
+def softmax(x: Row, axis: int = -1) -> Row:
+    e = [exp(t) for t in x]
+    every = total(e)
+    return [t / every for t in e]
+
+
+@define(rows(-1, gives="row"), roots="x", differences="x")
+def log_softmax(x: Row, axis: int = -1) -> Row:
+    return [log(p) for p in softmax(x)]
+
+
+@define(rows(-1), roots="value")
+def logsumexp(x: Row, axis: int = -1) -> Ball:
+    return log(total([exp(t) for t in x]))
+
+
+# -- losses: regression ---------------------------------------------------------------------------
+
+
+@define(elementwise)
+def mean_absolute_error(input: Ball, target: Ball) -> Ball:
+    return absolute(input - target)
+
+
+@define(elementwise)
+def mean_squared_error(input: Ball, target: Ball, half: bool) -> Ball:
+    a = input - target
+    return a * a / (2 if half else 1)
+
+
+@define(elementwise)
+def huber(input: Ball, target: Ball, delta: Ball) -> Ball:
+    a = absolute(input - target)
+    return piecewise(a - delta, lambda: a * a / 2, lambda: delta * (a - delta / 2))
+
+
+@define(elementwise)
+def smooth_l1(input: Ball, target: Ball, beta: Ball) -> Ball:
+    a = absolute(input - target)
+    if sign(beta) == 0:
+        return a
+    return piecewise(a - beta, lambda: a * a / (2 * beta), lambda: a - beta / 2)
+
+
+@define(elementwise, roots="value input target")
+def poisson_nll(input: Ball, target: Ball, log_input: bool, full: bool, eps: Ball) -> Ball:
+    loss = exp(input) - target * input if log_input else input - target * log(input + eps)
+    if full and sign(target - 1) == 1:
+        loss = loss + target * log(target) - target + log(2 * pi() * target) / 2
+    return loss
+
+
+# -- losses: two classes --------------------------------------------------------------------------
+
+
+def _clipped(p: Ball, clip: tuple[Ball, Ball] | None) -> Ball:
+    return p if clip is None else maximum(clip[0], minimum(p, clip[1]))
+
+
+def _smoothed(y: Ball, s: Ball, classes: int) -> Ball:
+    return y * (1 - s) + s / classes
+
+
+def _deviates(params: dict[str, Any]) -> bool:
+    """Whether a smoothed target, or an epsilon beside p, is a number that no float is."""
+    added = (params["label_smoothing"], params.get("epsilon", 0))
+    return any(sign(v) != 0 for v in added)
+
+
+@define(elementwise, roots=lambda params: "value input target" if _deviates(params) else "")
+def binary_cross_entropy(
+    input: Ball,
+    target: Ball,
+    label_smoothing: Ball,
+    epsilon: Ball,
+    clip: tuple[Ball, Ball] | None,
+    log_floor: Ball,
+    weight: Ball = 1,
+) -> Ball:
+    p, y = _clipped(input, clip), _smoothed(target, label_smoothing, 2)
+    log_p, log_q = log(p + epsilon), log(1 - p + epsilon)
+    if log_floor.is_finite():
+        log_p, log_q = maximum(log_p, log_floor), maximum(log_q, log_floor)
+    return times(weight, -times(y, log_p) - times(1 - y, log_q))
+
+
+@define(elementwise, roots="input target")
+def binary_cross_entropy_with_logits(
+    input: Ball, target: Ball, label_smoothing: Ball, weight: Ball = 1, pos_weight: Ball = 1
+) -> Ball:
+    y = _smoothed(target, label_smoothing, 2)
+    return -weight * (pos_weight * y * log(sigmoid(input)) + (1 - y) * log(sigmoid(-input)))
+
+
+@define(elementwise, discrete="target")
+def hinge(input: Ball, target: Ball, labels: str) -> Ball:
+    y = 2 * target - 1 if labels == "bit" else target
+    return maximum(0, 1 - y * input)
+
+
+@define(elementwise, discrete="target")
+def hinge_embedding(input: Ball, target: Ball, margin: Ball) -> Ball:
+    return input if target == 1 else maximum(0, margin - input)
+
+
+@define(elementwise, discrete="target")
+def soft_margin(input: Ball, target: Ball) -> Ball:
+    return log(1 + exp(-target * input))
+
+
+@define(elementwise, discrete="target")
+def margin_ranking(input1: Ball, input2: Ball, target: Ball, margin: Ball) -> Ball:
+    return maximum(0, -target * (input1 - input2) + margin)
+
+
+# -- losses: many classes -------------------------------------------------------------------------
+
+
+def _one_hot(target: Row | int, classes: int) -> Row:
+    return [arb(c == target) for c in range(classes)] if isinstance(target, int) else target
+
+
+def _weighted(
+    target: Row | int, weight: Row | None, label_smoothing: Ball, log_p: Sequence[Ball]
+) -> Ball:
+    """−Σ w·y·log p."""
+    classes = len(log_p)
+    y = [_smoothed(t, label_smoothing, classes) for t in _one_hot(target, classes)]
+    w = weight or [arb(1)] * classes
+    return -total([times(w[c], times(y[c], log_p[c])) for c in range(classes)])
+
+
+@define(rows(1), roots="input", differences="input")
+def cross_entropy(
+    input: Row,
+    target: Row | int,
+    ignore_index: int,
+    label_smoothing: Ball,
+    weight: Row | None = None,
+    axis: int = 1,
+) -> Ball:
+    if isinstance(target, int) and target == ignore_index:
+        return arb(0)
+    return _weighted(target, weight, label_smoothing, log_softmax(input))
+
+
+@define(rows(1))
+def nll(
+    input: Row, target: int, ignore_index: int, weight: Row | None = None, axis: int = 1
+) -> Ball:
+    if target == ignore_index:
+        return arb(0)
+    return -input[target] * (weight[target] if weight else 1)
+
+
+@define(rows(1), roots=lambda params: "value input target" if params["normalize"] else "")
+def categorical_cross_entropy(
+    input: Row,
+    target: Row | int,
+    label_smoothing: Ball,
+    normalize: bool | str,
+    clip: tuple[Ball, Ball] | None,
+    weight: Row | None = None,
+    axis: int = 1,
+) -> Ball:
+    p = list(input)
+    if normalize is True:
+        p = [t / total(input) for t in p]
+    p = [_clipped(t, clip) for t in p]
+    if normalize == "after":
+        p = [t / total(p) for t in p]
+    return _weighted(target, weight, label_smoothing, [log(t) for t in p])
+
+
+@define(elementwise, roots="value target")
+def kl_divergence(
+    input: Ball,
+    target: Ball,
+    log_target: bool,
+    log_input: bool,
+    clip: tuple[Ball, Ball] | None,
+) -> Ball:
+    if log_target:
+        return exp(target) * (target - input)
+    y = _clipped(target, clip)
+    return times(y, log(y)) - times(y, input if log_input else log(_clipped(input, clip)))
+
+
+@define(rows(1))
+def multi_margin(input: Row, target: int, p: int, margin: Ball, weight: Row | None = None) -> Ball:
+    w = weight[target] if weight else 1
+    terms = [maximum(0, margin - input[target] + t) for i, t in enumerate(input) if i != target]
+    return w * total([power(t, arb(p)) for t in terms]) / len(input)
+
+
+@define(rows(1))
+def multilabel_margin(input: Row, target: Sequence[int]) -> Ball:
+    chosen = list(takewhile(lambda c: c >= 0, target))
+    others = [i for i in range(len(input)) if i not in chosen]
+    terms = [maximum(0, 1 - (input[j] - input[i])) for j in chosen for i in others]
+    return total(terms) / len(input)
+
+
+@define(rows(1), roots="input")
+def multilabel_soft_margin(input: Row, target: Row, weight: Row | None = None) -> Ball:
+    w = weight or [arb(1)] * len(input)
+    terms = (
+        binary_cross_entropy_with_logits(x, y, arb(0)) for x, y in zip(input, target, strict=True)
+    )
+    return total([w[c] * term for c, term in enumerate(terms)]) / len(input)
+
+
+# -- losses: embeddings ---------------------------------------------------------------------------
+
+
+@define(rows(-1), discrete="target", roots="value input1 input2")
+def cosine_embedding(input1: Row, input2: Row, target: Ball, margin: Ball, epsilon: Ball) -> Ball:
+    def dot(a: Row, b: Row) -> Ball:
+        return total([s * t for s, t in zip(a, b, strict=True)])
+
+    squares = dot(input1, input1) + epsilon, dot(input2, input2) + epsilon
+    if 0 in map(sign, squares):
+        return NAN
+    cosine = dot(input1, input2) / (squares[0].sqrt() * squares[1].sqrt())
+    return 1 - cosine if target == 1 else maximum(0, cosine - margin)
+
+
+@define(rows(-1), roots="value anchor positive negative", together="anchor positive negative")
+def triplet_margin(
+    anchor: Row, positive: Row, negative: Row, margin: Ball, p: Ball, swap: bool, eps: Ball
+) -> Ball:
+    def distance(a: Row, b: Row) -> Ball:
+        powers = total([power(absolute(s - t + eps), p) for s, t in zip(a, b, strict=True)])
+        if sign(powers) == 0 or sign(p - 1) == 0:
+            return powers  # at the origin every slope of length at most 1 is a subgradient
+        return power(powers, 1 / p)
+
+    far = distance(anchor, negative)
+    if swap:
+        far = minimum(far, distance(positive, negative))
+    return maximum(0, distance(anchor, positive) - far + margin)
+
+
+# -- losses: sequences ----------------------------------------------------------------------------
+
+
+@define(sequences, roots="value log_probs")
+def ctc(
+    log_probs: Sequence[Row],
+    targets: Sequence[int],
+    input_lengths: int,
+    target_lengths: int,
+    blank: int,
+    zero_infinity: bool,
+    from_logits: bool,
+) -> Ball:
+    """−log of the summed probability of every alignment (Graves et al. 2006, equations 5 to 8)."""
+    frames = [log_softmax(x) if from_logits else x for x in log_probs[:input_lengths]]
+    labels = [blank]
+    for label in targets[:target_lengths]:
+        labels += [label, blank]
+    # forward[s]: the probability of having read the labels up to the s-th, there at last
+    forward: list[Ball] = [arb(1)] + [arb(0)] * (len(labels) - 1)
+    for t, frame in enumerate(frames):
+        before, forward = forward, []
+        for s, label in enumerate(labels):
+            ways = [before[s]] if t or s == 0 else []
+            if s >= 1:
+                ways.append(before[s - 1])
+            if t and s >= 2 and label != blank and label != labels[s - 2]:
+                ways.append(before[s - 2])
+            forward.append(total(ways) * exp(frame[label]))
+    likelihood = total(forward[-2:] if frames else forward[-1:])
+    if zero_infinity and sign(likelihood) == 0:
+        return arb(0)
+    return -log(likelihood)
+
+
+def parameter(value: Any) -> Any:
+    """A parameter as formulas take it: real numbers as balls, switches and counts as they are."""
+    if isinstance(value, tuple):
+        return tuple(map(ball, value))
+    return ball(value) if isinstance(value, float) else value

@@ -1,0 +1,85 @@
+"""How arrays fall into samples: the parts of a case that a textbook's formula speaks of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+Array = np.ndarray
+
+#: positions of an input's numbers in its flattened array: one, or lists of them
+Positions = Any
+Layout = Callable[[Mapping[str, Array], Mapping[str, Any]], "Cut"]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Samples (positions by input name), where their values go, and the shape of all values."""
+
+    samples: list[dict[str, Positions]]
+    outputs: list[list[int]]
+    shape: tuple[int, ...]
+
+
+def elementwise(at: Mapping[str, Array], params: Mapping[str, Any]) -> Cut:
+    """One sample an element; inputs broadcast."""
+    spread = dict(zip(at, np.broadcast_arrays(*at.values()), strict=True))
+    shape = next(iter(spread.values())).shape
+    columns = {name: index.ravel().tolist() for name, index in spread.items()}
+    samples = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return Cut(samples, [[i] for i in range(len(samples))], shape)
+
+
+def by_channel(at: Mapping[str, Array], params: Mapping[str, Any]) -> Cut:
+    """Element by element; a slope for each position along axis 1 of x, or one for all."""
+    slope = at["slope"]
+    if slope.size > 1:
+        slope = slope.reshape(-1, *[1] * (at["x"].ndim - 2))
+    return elementwise({"x": at["x"], "slope": slope}, params)
+
+
+def grouped(at: Mapping[str, Array], params: Mapping[str, Any]) -> Cut:
+    """Each ``groups`` consecutive positions along axis 1 give one number."""
+    x, k = np.moveaxis(at["x"], 1, -1), params["groups"]
+    shape = (*at["x"].shape[:1], at["x"].shape[1] // k, *at["x"].shape[2:])
+    where = np.moveaxis(np.arange(np.prod(shape, dtype=int)).reshape(shape), 1, -1).ravel()
+    rows = x.reshape(-1, k).tolist()
+    return Cut([{"x": row} for row in rows], [[int(i)] for i in where], shape)
+
+
+def rows(axis: int, gives: Literal["row", "number"] = "number") -> Layout:
+    """One sample a row along ``axis``; inputs of one rank less give it a number, weights are shared."""
+
+    def cut(at: Mapping[str, Array], params: Mapping[str, Any]) -> Cut:
+        first, along = next(iter(at.values())), params.get("axis", axis)
+        flat: dict[str, list] = {}
+        for name, index in at.items():
+            if name == "weight":
+                continue
+            whole = index.ndim == first.ndim
+            size = [-1, first.shape[along]] if whole else [-1]
+            flat[name] = (np.moveaxis(index, along, -1) if whole else index).reshape(size).tolist()
+        shared = {"weight": at["weight"].tolist()} if "weight" in at else {}
+        each = [dict(zip(flat, row, strict=True)) for row in zip(*flat.values(), strict=True)]
+        samples = [sample | shared for sample in each]
+        if gives == "row":
+            return Cut(samples, flat[next(iter(at))], first.shape)
+        shape = tuple(np.delete(first.shape, along).tolist())
+        return Cut(samples, [[i] for i in range(len(samples))], shape)
+
+    return cut
+
+
+def sequences(at: Mapping[str, Array], params: Mapping[str, Any]) -> Cut:
+    """One sample a sequence: (T, N, C), (N, L), (N,), (N,)."""
+    samples = [
+        {
+            name: (index[:, n] if name == "log_probs" else index[n]).tolist()
+            for name, index in at.items()
+        }
+        for n in range(at["log_probs"].shape[1])
+    ]
+    return Cut(samples, [[n] for n in range(len(samples))], (len(samples),))

@@ -1,0 +1,317 @@
+"""A function at given arguments: enclosures of its values, gradients, reductions and conditioning."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .balls import NAN, Ball, arb, ball, coefficient, moving, refined, total
+from .definitions import DEFINITIONS, parameter
+from .layouts import Cut, Positions
+
+Array = np.ndarray
+
+
+class Entry(NamedTuple):
+    """A number of the problem: an input and a position in it flattened, or a parameter."""
+
+    name: str
+    at: int | None = None
+
+
+Sample = Mapping[str, Positions]
+
+
+class Problem:
+    """One function at one point of its arguments.
+
+    ``arguments`` are complete, as :func:`nnconform.reference.oracle.resolve` gives them: arrays of
+    any float width, whose numbers are taken exactly, and parameters.
+    """
+
+    def __init__(self, name: str, arguments: Mapping[str, Any]) -> None:
+        self.definition = DEFINITIONS[name]
+        arrays = {n: a for n, a in arguments.items() if isinstance(a, np.ndarray)}
+        self.shapes = {n: a.shape for n, a in arrays.items()}
+        self.whole = {n for n, a in arrays.items() if a.dtype.kind in "iub"}
+        self.numbers: dict[str, list[Any]] = {
+            n: [int(v) if n in self.whole else ball(v) for v in a.ravel()]
+            for n, a in arrays.items()
+        }
+        self.params = {n: parameter(v) for n, v in arguments.items() if n not in arrays}
+        at = {n: np.arange(a.size).reshape(a.shape) for n, a in arrays.items()}
+        self.cut: Cut = self.definition.layout(at, self.params)
+
+    @cached_property
+    def roots(self) -> frozenset[str]:
+        """The results that may vanish where no float is (:class:`.definitions.Definition`)."""
+        return frozenset(self.definition.roots(self.params).split())
+
+    # -- formulas ---------------------------------------------------------------------------------
+
+    def formula(self, sample: Sample, along: Sequence[Entry] = ()) -> list[Ball]:
+        """A sample's values at the precision now set; series in ε with ``along`` moving by ε."""
+
+        def read(name: str, where: Positions) -> Any:
+            if isinstance(where, list):
+                return [read(name, i) for i in where]
+            number = self.numbers[name][where]
+            return moving(number) if Entry(name, where) in along else number
+
+        params = self.params
+        for name in (e.name for e in along if e.at is None):
+            params = {**params, name: moving(params[name])}
+        value = self.definition.formula(**{n: read(n, w) for n, w in sample.items()}, **params)
+        return value if isinstance(value, list) else [value]
+
+    def derivatives(self, sample: Sample, order: int, *along: Entry) -> list[arb]:
+        """The derivative of each value of a sample along one entry, or along two."""
+
+        def terms(*entries: Entry) -> list[arb]:
+            values = self.formula(sample, entries)
+            return [coefficient(v, order) if coefficient(v, 0).is_finite() else NAN for v in values]
+
+        if order == 1 or along[0] == along[1]:
+            return [order * t for t in terms(along[0])]
+        # (x + y)² = x² + y² + 2·x·y
+        both, one, two = terms(*along), terms(along[0]), terms(along[1])
+        return [b - x - y for b, x, y in zip(both, one, two, strict=True)]
+
+    # -- enclosures -------------------------------------------------------------------------------
+
+    def values(self) -> list[arb]:
+        """Every unreduced value."""
+        found: list[arb] = [arb(0)] * int(np.prod(self.cut.shape, dtype=int))
+        for sample, outputs in zip(self.cut.samples, self.cut.outputs, strict=True):
+            for i, value in zip(outputs, refined(partial(self._heads, sample)), strict=True):
+                found[i] = value
+        return found
+
+    def _heads(self, sample: Sample) -> list[arb]:
+        return [coefficient(v, 0) for v in self.formula(sample)]
+
+    def heads(self, wanted: Sequence[int]) -> dict[int, arb]:
+        """The values at these places, at the precision now set."""
+        need = set(wanted)
+        found: dict[int, arb] = {}
+        for sample, outputs in zip(self.cut.samples, self.cut.outputs, strict=True):
+            if need.intersection(outputs):
+                found.update(zip(outputs, self._heads(sample), strict=True))
+        return found
+
+    def gradient(self, entry: Entry, cotangent: Sequence[arb]) -> arb:
+        """The derivative of Σ cotangent·value along an entry; at a kink, of all subgradients."""
+
+        def compute() -> list[arb]:
+            slopes = [
+                cotangent[i] * slope
+                for sample, outputs in self.parts(entry)
+                for i, slope in zip(outputs, self.derivatives(sample, 1, entry), strict=True)
+                if not cotangent[i].is_zero()
+            ]
+            return [total(slopes)]
+
+        return refined(compute, order=1)[0]
+
+    def parts(self, entry: Entry) -> list[tuple[Sample, list[int]]]:
+        """The samples that an entry has a part in, and where their values go."""
+        if entry.at is None:
+            return list(zip(self.cut.samples, self.cut.outputs, strict=True))
+        return self._parts.get(entry, [])
+
+    @cached_property
+    def _parts(self) -> dict[Entry, list[tuple[Sample, list[int]]]]:
+        parts: dict[Entry, list[tuple[Sample, list[int]]]] = {}
+        for sample, outputs in zip(self.cut.samples, self.cut.outputs, strict=True):
+            for entry in self.entries(sample):
+                parts.setdefault(entry, []).append((sample, outputs))
+        return parts
+
+    # -- conditioning -----------------------------------------------------------------------------
+
+    def entries(self, sample: Sample) -> list[Entry]:
+        """The numbers of a sample that can vary continuously."""
+        fixed = self.whole | self.definition.discrete
+        return list(
+            dict.fromkeys(
+                Entry(n, int(i)) for n, w in sample.items() if n not in fixed for i in np.ravel(w)
+            )
+        )
+
+    def movable(self, sample: Sample) -> list[tuple[Entry, arb]]:
+        """What one relative u moves, inputs and real parameters, with the size it is relative to."""
+        sized = []
+        for entry in self.entries(sample):
+            number = self.numbers[entry.name][entry.at]  # type: ignore[index]
+            if entry.name in self.definition.differences:
+                row = [self.numbers[entry.name][i] for i in sample[entry.name]]
+                number = number - max(row, key=lambda x: float(x))
+            sized.append((entry, abs(number)))
+        for name, value in self.params.items():
+            if isinstance(value, arb) and value.is_finite():
+                sized.append((Entry(name), abs(value)))
+        return [(entry, size) for entry, size in sized if not size.is_zero()]
+
+    def value_scale(self, output: int) -> float:
+        """|f| + Σ|xⱼ·∂f/∂xⱼ| of one value (docs/error.md), to the accuracy of a float."""
+        sample, place = self.at(output)
+
+        def compute() -> list[arb]:
+            own = self._heads(sample)[place]
+            moves = [
+                abs(size * self.derivatives(sample, 1, entry)[place])
+                for entry, size in self.movable(sample)
+            ]
+            return [_finite_total([abs(own), *moves])]
+
+        return float(refined(compute, order=1)[0].mid())
+
+    def gradient_scale(self, entry: Entry, cotangent: Sequence[arb]) -> float:
+        """The same of :meth:`gradient`, whose cotangent is a number that goes in as well."""
+
+        def compute() -> list[arb]:
+            terms = []
+            for sample, outputs in self.parts(entry):
+                for one in self._together(entry):
+                    slopes = self.derivatives(sample, 1, one)
+                    terms += [abs(cotangent[i] * s) for i, s in zip(outputs, slopes, strict=True)]
+                for other, size in self.movable(sample):
+                    bends = self.derivatives(sample, 2, entry, other)
+                    moved = total([cotangent[i] * b for i, b in zip(outputs, bends, strict=True)])
+                    terms.append(abs(size * moved))
+            return [_finite_total(terms)]
+
+        return float(refined(compute, order=2)[0].mid())
+
+    def _together(self, entry: Entry) -> list[Entry]:
+        """The entries whose derivatives sum to 0 with that of an entry; usually the entry alone."""
+        names = self.definition.together
+        return [Entry(n, entry.at) for n in sorted(names)] if entry.name in names else [entry]
+
+    def at(self, output: int) -> tuple[Sample, int]:
+        for sample, outputs in zip(self.cut.samples, self.cut.outputs, strict=True):
+            if output in outputs:
+                return sample, outputs.index(output)
+        raise IndexError(output)
+
+
+def _finite_total(terms: Sequence[arb]) -> arb:
+    """Σ of those that are finite: at a kink a second derivative may not be."""
+    return total([t for t in terms if t.is_finite()])
+
+
+# -- reductions -----------------------------------------------------------------------------------
+
+
+def coefficients(
+    function: str,
+    reduction: str,
+    arguments: Mapping[str, Any],
+    losses: tuple[int, ...],
+    sample_weight: Array | None,
+    rows: str | None,
+) -> list[list[tuple[int, arb]]]:
+    """A reduction as the linear map it is: for each result, (unreduced loss, coefficient) pairs.
+
+    The names are those of :mod:`nnconform.reference.reductions`.
+    """
+    count = losses[-1] if rows else 1
+    share = ball(1) / count if rows == "mean" else ball(1)
+    size = int(np.prod(losses, dtype=int)) // count
+    shape = losses[:-1] if rows else losses
+    weights = _sample_weights(sample_weight, shape, size)
+    if reduction not in ("none", "sum"):
+        weights = _divided(function, reduction, arguments, weights, shape, rows)
+    each = [[(i * count + k, w * share) for k in range(count)] for i, w in enumerate(weights)]
+    return each if reduction == "none" else [list(itertools.chain(*each))]
+
+
+def _sample_weights(weight: Array | None, shape: tuple[int, ...], size: int) -> list[arb]:
+    if weight is None:
+        return [ball(1)] * size
+    stood = np.asarray(weight).reshape(weight.shape + (1,) * (len(shape) - weight.ndim))
+    return [ball(v) for v in np.broadcast_to(stood, shape).ravel()]
+
+
+def _divided(
+    function: str,
+    reduction: str,
+    arguments: Mapping[str, Any],
+    weights: list[arb],
+    shape: tuple[int, ...],
+    rows: str | None,
+) -> list[arb]:
+    if reduction == "batchmean":
+        return [w / (shape[0] if shape else 1) for w in weights]
+    if reduction == "mean":
+        if rows is None and function == "ctc":
+            lengths = np.maximum(arguments["target_lengths"], 1).tolist()
+            return [w / (n * len(weights)) for w, n in zip(weights, lengths, strict=True)]
+        if rows is None and function in ("cross_entropy", "nll"):
+            divisor = _class_weights(arguments, len(weights))
+            return [w / divisor for w in weights]
+        return [w / len(weights) for w in weights]
+    target, ignored = arguments.get("target"), arguments.get("ignore_index")
+    if ignored is not None and target is not None and target.shape == shape:
+        counted = (
+            (target != ignored).ravel() if target.dtype.kind in "iu" else [True] * len(weights)
+        )
+        weights = [w if c else arb(0) for w, c in zip(weights, counted, strict=True)]
+    divisor = (
+        total(weights)
+        if reduction == "weighted_mean"
+        else ball(sum(not w.is_zero() for w in weights))
+    )
+    return [arb(0) if divisor.is_zero() else w / divisor for w in weights]
+
+
+def _class_weights(arguments: Mapping[str, Any], samples: int) -> arb:
+    """What the mean of a loss over classes divides by: the sum of its targets' weights."""
+    target, weight = arguments["target"], arguments.get("weight")
+    if target.dtype.kind not in "iu":
+        return ball(samples)
+    counted = [int(c) for c in target.ravel() if c != arguments["ignore_index"]]
+    return total([ball(1) if weight is None else ball(weight[c]) for c in counted])
+
+
+# -- the answer to "who is wrong?" ------------------------------------------------------------------
+
+
+def enclose(
+    function: str,
+    arguments: Mapping[str, Any],
+    index: int,
+    *,
+    of: str = "",
+    reduction: str = "none",
+    rows: str | None = None,
+    sample_weight: Array | None = None,
+    cotangent: Array | None = None,
+) -> arb:
+    """One number of a result, enclosed: the value at a flat index, or the gradient ``of`` an input.
+
+    The gradient is that of Σ cotangent·value, the value being the reduced one.
+    """
+    problem = Problem(function, arguments)
+    linear = coefficients(function, reduction, arguments, problem.cut.shape, sample_weight, rows)
+    if of:
+        upstream = [arb(0)] * int(np.prod(problem.cut.shape, dtype=int))
+        assert cotangent is not None
+        for c, pairs in zip(np.ravel(cotangent), linear, strict=True):
+            for i, factor in pairs:
+                upstream[i] = upstream[i] + ball(c) * factor
+        return problem.gradient(Entry(of, index), upstream)
+
+    def compute() -> list[arb]:
+        values = problem.heads([i for i, _ in linear[index]])
+        return [total([_scaled(f, values[i]) for i, f in linear[index]])]
+
+    return refined(compute)[0]
+
+
+def _scaled(factor: arb, value: arb) -> arb:
+    return arb(0) if factor.is_zero() else factor * value
