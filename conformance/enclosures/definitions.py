@@ -19,6 +19,7 @@ from .balls import (
     absolute,
     arb,
     ball,
+    coefficient,
     exp,
     log,
     maximum,
@@ -225,7 +226,7 @@ def binary_cross_entropy(
 ) -> Ball:
     p, y = _clipped(input, clip), _smoothed(target, label_smoothing, 2)
     log_p, log_q = log(p + epsilon), log(1 - p + epsilon)
-    if log_floor.is_finite():
+    if coefficient(log_floor, 0).is_finite():
         log_p, log_q = maximum(log_p, log_floor), maximum(log_q, log_floor)
     return times(weight, -times(y, log_p) - times(1 - y, log_q))
 
