@@ -56,6 +56,8 @@ _LOGARITHMS = [
 ]
 _THRESHOLDS = [
     *(v * s for v in (*_LOGARITHMS, -745.1332191019412) for s in (1, 0.5, 2)),
+    -727.0,  # whose exponential is subnormal, and the inverse of it overflows
+    0.75 * float(_INFO.max),  # which cannot be doubled
     *(float(v) ** p for v in (_INFO.max, _INFO.tiny, _INFO.eps) for p in (1, 0.5, 1 / 3, 0.25)),
     5e-324,
     1.0,
@@ -283,7 +285,7 @@ def _pairs(
     if len(like) > 1:
         base = near[names[0]]
         steps = bits.choice([-3.0, -1.0, 0.0, 1.0, 2.0, 1e3, 1e8], count)
-        with np.errstate(over="ignore"):
+        with np.errstate(all="ignore"):
             other = base + steps * np.spacing(np.abs(base))
         other = np.where(np.isfinite(other), other, base)
         near[like[1]] = np.where(np.isin(other, within_same(kinds[like[1]], other)), other, base)
@@ -351,6 +353,11 @@ def rows_of(bits: Bits, width: int, reduced: bool) -> Array:
         bits.uniform(many, width, low=-745.0, high=0.0) + bits.choice([0.0, 745.0, 1e3], many, 1),
         bits.patterns(many, width),
         bits.choice([_INFO.max, -_INFO.max, 5e-324, -5e-324, 0.0, 1.0, _INFO.tiny], many, width),
+        np.where(
+            above == 1,
+            bits.choice([0.0, 1e-9, -1e-20, 1e-300], many, 1),
+            bits.uniform(many, width) - bits.choice([20.0, 37.0, 60.0, 700.0], many, 1),
+        ),
     ]
     return np.concatenate(parts)
 
