@@ -54,6 +54,8 @@ _LOGARITHMS = [
     np.log(float(x))
     for x in (_INFO.max, _INFO.tiny, _INFO.eps, np.finfo("f4").max, np.finfo("f4").eps)
 ]
+#: numbers that no line goes without
+_ENDS = np.array([s * v for v in (0.0, 5e-324, _INFO.tiny, _INFO.max) for s in (1, -1)])
 _THRESHOLDS = [
     *(v * s for v in (*_LOGARITHMS, -745.1332191019412) for s in (1, 0.5, 2)),
     -727.0,  # whose exponential is subnormal, and the inverse of it overflows
@@ -90,7 +92,7 @@ class Bits:
 def around(points: Sequence[float] | Array) -> Array:
     """Points, their nearest neighbours, and numbers at shrinking distances on both sides."""
     at = np.asarray(points, np.float64)[:, None]
-    steps = np.array([1, 2, 3, 8, 1000]) * np.spacing(np.abs(at))
+    steps = np.array([0.5, 1, 2, 3, 8, 1000]) * np.spacing(np.abs(at))
     relative = np.abs(at) * 2.0 ** -np.arange(3, 53, 7.0)
     absolute = np.broadcast_to(2.0 ** -np.array([3, 10, 30, 60, 200, 1074.0]), (len(at), 6))
     distances = np.concatenate([0 * at, steps, relative, absolute], axis=1)
@@ -245,6 +247,7 @@ def _elementwise(
         if len(lines[n]) <= 8 and others:
             continue
         thin = lines[n] if len(others) < 1 else lines[n][:: 1 + 2 * len(others)]
+        thin = np.unique(np.concatenate([thin, within(kinds[n], _ENDS)]))
         corners = [_corners(kinds[m], _special(function, m, params), reduced) for m in others]
         for beside in itertools.product(*corners):
             at = dict(zip(others, beside, strict=True))
