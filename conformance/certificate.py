@@ -9,19 +9,23 @@ near them is counted in units of u·scale instead, as everywhere in nnconform (d
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
+from multiprocessing import get_context
 from typing import Any
 
+import flint
 import numpy as np
 import pandas as pd
 
+from ..reference.floats import describe_longdouble
 from ..reference.function import Function
 from ..reference.oracle import find, resolve
 from .enclosures.balls import arb, ball, working
 from .enclosures.problem import Entry, Problem
-from .hard_points import Bits, hard_points
+from .hard_points import Bits, Block, hard_points
 
 Array = np.ndarray
 
@@ -43,6 +47,8 @@ GOALS = {
     ("float64", "gradient"): Goal(8.0, 8.0),
 }
 _U = 2.0**-53
+#: a few roundings of each working precision: how far from a kink its sides cannot be told
+_BLUR = {"extended": 2.0**-60, "float64": 2.0**-50}
 #: of a gradient in a long row, so many entries are examined
 _ENTRIES = 6
 
@@ -57,6 +63,7 @@ class Line:
     points: int = 0
     undefined: int = 0
     ulp: float = 0.0
+    at_kinks: int = 0
     near_roots: int = 0
     ulp_near_roots: float = 0.0
     units: float = 0.0
@@ -75,9 +82,10 @@ class Line:
         want: arb,
         rooted: bool,
         scale: Callable[[], float],
+        blurred: Callable[[float], arb | None],
         where: Callable[[], Any],
     ) -> None:
-        """Count one result; ``scale`` and ``where`` are asked only when they matter."""
+        """Count one result; the functions are asked only when they matter."""
         if (not want.is_finite() and not want.is_exact()) or want.is_nan():
             self.undefined += 1
             return
@@ -85,14 +93,19 @@ class Line:
         miss, ulp = distance(got, want)
         units, near = own_units(miss, want), rooted and ulp > self.goal.ulp
         if near:
-            units = miss / (_U * max(scale(), 5e-324 / _U)) if miss < np.inf else np.inf
+            unit = _U * scale()
+            units = min(units, miss / unit) if unit > 0 else units
+        severity = units / self.goal.units if near else ulp / self.goal.ulp
+        if severity > 1 and _either_side(got, blurred(_BLUR[self.precision])):
+            self.at_kinks += 1
+            return
+        if near:
             self.near_roots += 1
             self.ulp_near_roots = max(self.ulp_near_roots, ulp)
             self.units = max(self.units, units)
         else:
             self.ulp = max(self.ulp, ulp)
         self.error = max(self.error, units)
-        severity = units / self.goal.units if near else ulp / self.goal.ulp
         if severity > self._worst:
             self._worst = severity
             self.worst = {**where(), "want": want.str(20, radius=False), "got": got}
@@ -115,6 +128,7 @@ class Line:
             "precision": self.precision,
             "points": self.points,
             "undefined": self.undefined,
+            "at_kinks": self.at_kinks,
             "ulp": self.ulp,
             "goal": self.goal.ulp,
             "near_roots": self.near_roots,
@@ -154,6 +168,11 @@ def distance(got: float, want: arb) -> tuple[float, float]:
         return float(miss.mid()), float((miss * arb(2) ** -place).mid())
 
 
+def _either_side(got: float, reach: arb | None) -> bool:
+    """Whether a result lies between those on the sides of a kink that cannot be told apart."""
+    return reach is not None and np.isfinite(got) and bool(reach.contains(ball(got)))
+
+
 def own_units(miss: float, want: arb) -> float:
     """A distance in units of u·|want|, which is never less than in units of u·scale."""
     if miss == 0:
@@ -166,30 +185,45 @@ def certify(
     names: Sequence[str],
     *,
     reduced: bool = False,
-    precisions: Sequence[str] = tuple(PRECISIONS),
+    jobs: int = 1,
     progress: Callable[[str], None] = lambda name: None,
 ) -> pd.DataFrame:
-    """The certificate of these functions, a row for each aspect and working precision."""
-    rows = []
-    for name in names:
-        rows += [line.row() for line in examine(find(name), reduced, precisions)]
-        progress(name)
-    return pd.DataFrame(rows)
+    """The certificate of these functions, a row for each aspect and working precision.
+
+    ``reduced`` examines about a tenth of the points; ``jobs`` processes work at once, each on one
+    function; ``progress`` hears of every function that is done.
+    """
+    found: dict[str, list[dict[str, Any]]] = {}
+    if jobs == 1:
+        for name in names:
+            found[name] = _rows_of(name, reduced)
+            progress(name)
+    else:
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+            doing = {pool.submit(_rows_of, name, reduced): name for name in names}
+            for done in as_completed(doing):
+                found[doing[done]] = done.result()
+                progress(doing[done])
+    return pd.DataFrame([row for name in names for row in found[name]])
+
+
+def _rows_of(name: str, reduced: bool) -> list[dict[str, Any]]:
+    versions = {"NumPy": np.__version__, "python-flint": flint.__version__}
+    named = ", ".join(f"{library} {version}" for library, version in versions.items())
+    here = f"{named}, longdouble: {describe_longdouble()}"
+    return [{**line.row(), "environment": here} for line in examine(find(name), reduced)]
 
 
 def examine(
-    function: Function,
-    reduced: bool = False,
-    precisions: Sequence[str] = tuple(PRECISIONS),
-    points: Any = None,
+    function: Function, reduced: bool = False, points: Iterable[Block] | None = None
 ) -> list[Line]:
-    """The lines of one function."""
+    """The lines of one function, at its hard points or at these."""
     lines = {
         (aspect, precision): Line(function.name, aspect, precision)
         for aspect in ("value", "gradient")
-        for precision in precisions
+        for precision in PRECISIONS
     }
-    for inputs, params in points or hard_points(function, reduced):
+    for inputs, params in hard_points(function, reduced) if points is None else points:
         _examine_block(function, inputs, params, lines)
     return list(lines.values())
 
@@ -206,6 +240,7 @@ def _examine_block(
     wanted = list(_wanted_entries(function, problem))
     gradients = [problem.gradient(entry, exact_upstream) for entry in wanted]
     rooted = problem.roots
+    scale_of = cache(lambda entry: problem.gradient_scale(entry, exact_upstream))
 
     for (aspect, precision), line in lines.items():
         width = PRECISIONS[precision]
@@ -215,22 +250,18 @@ def _examine_block(
                 got = function(**wide).astype(np.float64).ravel()
                 for i, want in enumerate(values):
                     where = partial(_where, problem, inputs, params, i, None)
-                    line.add(
-                        float(got[i]),
-                        want,
-                        "value" in rooted,
-                        partial(problem.value_scale, i),
-                        where,
-                    )
+                    scale = partial(problem.value_scale, i)
+                    reach = partial(problem.value_reach, i)
+                    line.add(float(got[i]), want, "value" in rooted, scale, reach, where)
             else:
                 found = function.gradients(upstream.astype(width), **wide)
                 flat = {n: g.astype(np.float64).ravel() for n, g in found.items()}
                 for entry, want in zip(wanted, gradients, strict=True):
                     where = partial(_where, problem, inputs, params, None, entry)
-                    scale = partial(problem.gradient_scale, entry, exact_upstream)
-                    line.add(
-                        float(flat[entry.name][entry.at]), want, entry.name in rooted, scale, where
-                    )
+                    scale = partial(scale_of, entry)
+                    reach = partial(problem.gradient_reach, entry, exact_upstream)
+                    got_there = float(flat[entry.name][entry.at])
+                    line.add(got_there, want, entry.name in rooted, scale, reach, where)
 
 
 def _widened(array: Array, width: type) -> Array:
@@ -242,9 +273,8 @@ def cotangent(function: Function, shape: tuple[int, ...]) -> Array:
     if function.kind == "loss" or not function.coupled or len(shape) < 2:
         return np.ones(shape)
     mixed = Bits(function.name + "/cotangent").uniform(*shape, low=-2.0, high=2.0)
-    one = np.arange(shape[-1]) == (np.arange(shape[0]) % shape[-1])[:, None]
-    single = (np.arange(shape[0]) % 2 == 0)[:, None]
-    return np.where(single, one, mixed)
+    rows = np.arange(shape[0]).reshape(-1, *[1] * (len(shape) - 1))
+    return np.where(rows % 2 == 0, np.arange(shape[-1]) == rows % shape[-1], mixed)
 
 
 def _wanted_entries(function: Function, problem: Problem) -> Iterator[Entry]:

@@ -177,6 +177,55 @@ def report(folder: Path) -> int:
     return exit_status(measured)
 
 
+@cli.command()
+@click.argument("functions", metavar="[FUNCTION]...", nargs=-1)
+@click.option("--reduced", is_flag=True, help="About a tenth of the points, as CI does.")
+@click.option(
+    "--jobs", type=click.IntRange(1), metavar="N", help="Processes at once. [default: CPUs]"
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder for certificate.csv and certificate.md.",
+)
+def certify(functions: Sequence[str], reduced: bool, jobs: int | None, out: Path | None) -> int:
+    """The oracle against rigorous enclosures: FUNCTIONs (names or patterns), or all of them.
+
+    Needs the extra certify (python-flint). Exit status: 0 it holds, 1 it does not, 2 wrong usage.
+    """
+    from rich.console import Console
+
+    from ..reference import catalogue
+    from ..reports.certificate import certificate_terminal, write_certificate
+    from .enclosures import available
+    from .environment import processors
+    from .selection import UsageError, match_functions
+
+    with _wrong_usage(UsageError):
+        wanted = match_functions(",".join(functions) or None)
+    names = [name for name in catalogue() if name in wanted]
+    if not available():
+        raise click.UsageError("certify needs python-flint: pip install 'nnconform[certify]'")
+    from .certificate import certify
+
+    began, done = time.monotonic(), 0
+
+    def tell(name: str) -> None:
+        nonlocal done
+        done += 1
+        seconds = time.monotonic() - began
+        click.echo(f"{seconds:5.0f} s  {name} ({done} of {len(names)})", err=True)
+
+    workers = min(jobs or processors(), len(names))
+    table = certify(names, reduced=reduced, jobs=workers, progress=tell)
+    certificate_terminal(table, Console())
+    if out is not None:
+        with _wrong_usage(OSError):
+            for path in write_certificate(table, out):
+                click.echo(f"written: {path}", err=True)
+    return 0 if bool(table["holds"].all()) else 1
+
+
 def _show(measured: Run) -> None:
     from rich.console import Console
 

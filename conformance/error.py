@@ -19,9 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from ..reference.floats import Float, is_float
+from ..reference.certified import certified_error
+from ..reference.floats import Float, extended, is_float
 from ..reference.function import Function
 from ..reference.reductions import Rows, coefficients, over_rows, spread_over_rows
+from .adjudication import Question
 
 Array = np.ndarray
 
@@ -40,6 +42,9 @@ class Expected:
     intermediate: Array
     #: what a flush of subnormals may cost
     floor: Array
+    bound: float = BOUND
+    #: asked before anything fails
+    question: Question | None = None
 
     def names(self) -> dict[str, Array]:
         """What a record's expressions may speak of: ``scale`` is the one of ``limited``."""
@@ -68,7 +73,7 @@ class Expected:
 
     def tolerance(self, kind: Float, *, limited: bool) -> Array:
         """What the bound allows, as an absolute number."""
-        return BOUND * kind.u * (self.scale + self.intermediate * limited) + self.floor
+        return self.bound * kind.u * (self.scale + self.intermediate * limited) + self.floor
 
     def _excess(self, got: Array, kind: Float) -> Array:
         return np.maximum(self.absolute(got, kind) - self.floor, 0)
@@ -77,6 +82,14 @@ class Expected:
     def _in_units(excess: Array, unit: Array) -> Array:
         with np.errstate(all="ignore"):
             return np.where(excess == 0, 0, excess / unit)
+
+
+def bound_of(function: str, aspect: str, kind: Float) -> float:
+    """:data:`BOUND`; where longdouble is no wider than float64, and float64 is judged, plus the
+    error of the oracle itself, as its certificate has it (docs/certificate.md)."""
+    if kind.oracle.itemsize > kind.dtype.itemsize and (kind.name != "float64" or extended()):
+        return BOUND
+    return BOUND + certified_error(function, aspect)
 
 
 def ulps(distance: Array, want: Array, kind: Float) -> Array:
@@ -345,6 +358,8 @@ class Judge:
                     self._reduce(np.where(np.isfinite(magnitude), magnitude, 0), absolute=True)
                 ),
                 np.asarray(kind.tiny * np.maximum(1, self._reduce(floor, absolute=True))),
+                bound_of(f.name, "value", kind),
+                self._question(),
             )
 
     def gradients(self, cotangent: Array) -> dict[str, Expected]:
@@ -381,8 +396,22 @@ class Judge:
                     else np.abs(unit * np.where(np.isfinite(magnitude), magnitude, 0))
                 ),
                 kind.tiny * floor * max(1.0, largest),
+                bound_of(f.name, "gradient", kind),
+                self._question(name, np.asarray(cotangent)),
             )
         return expected
+
+    def _question(self, of: str = "", cotangent: Array | None = None) -> Question:
+        reduction = "none" if self.function.kind == "activation" else self.reduction
+        return Question(
+            self.function.name,
+            self.arguments,
+            reduction,
+            self.rows,
+            self.sample_weight,
+            of,
+            cotangent,
+        )
 
     def _unsure_sides(self, compute: Compute, want: dict[str, Array]) -> dict[str, Array]:
         """How far gradients jump where the textbook formula cannot tell which side of its margin

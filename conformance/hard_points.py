@@ -92,7 +92,8 @@ class Bits:
 def around(points: Sequence[float] | Array) -> Array:
     """Points, their nearest neighbours, and numbers at shrinking distances on both sides."""
     at = np.asarray(points, np.float64)[:, None]
-    steps = np.array([0.5, 1, 2, 3, 8, 1000]) * np.spacing(np.abs(at))
+    with np.errstate(over="ignore"):
+        steps = np.array([0.5, 1, 2, 3, 8, 1000]) * np.spacing(np.abs(at))
     relative = np.abs(at) * 2.0 ** -np.arange(3, 53, 7.0)
     absolute = np.broadcast_to(2.0 ** -np.array([3, 10, 30, 60, 200, 1074.0]), (len(at), 6))
     distances = np.concatenate([0 * at, steps, relative, absolute], axis=1)
@@ -246,7 +247,7 @@ def _elementwise(
         others = [m for m in names if m != n]
         if len(lines[n]) <= 8 and others:
             continue
-        thin = lines[n] if len(others) < 1 else lines[n][:: 1 + 2 * len(others)]
+        thin = lines[n][:: 8 if others and not reduced else 3 if others else 1]
         thin = np.unique(np.concatenate([thin, within(kinds[n], _ENDS)]))
         corners = [_corners(kinds[m], _special(function, m, params), reduced) for m in others]
         for beside in itertools.product(*corners):
@@ -326,7 +327,7 @@ def _turns(
             low, high = np.where(~done & same, middle, low), np.where(~done & ~same, middle, high)
         found.append(low)
     turns = np.unique(np.concatenate(found))
-    return around(turns) if len(turns) else np.zeros(0)
+    return around(turns[:: 1 + len(turns) // 20]) if len(turns) else np.zeros(0)
 
 
 def _state(value: Array) -> Array:
@@ -383,6 +384,8 @@ def _rows(
     widths = [3] if reduced else [3, 1, 5]
     if "P" in shape or "T" in shape:
         widths = [3]
+    if "D" in shape and not reduced:
+        widths = [1, 3]
     if "G" in shape:
         widths = [params.get("groups", 2) * n for n in (1, 2)]
     if "C" in shape:

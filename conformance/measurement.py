@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +22,7 @@ from ..reference.floats import Float, float_of, is_float
 from ..reference.function import Function
 from ..reference.outcome import Outcome
 from . import divergences
+from .adjudication import Undecided
 from .cases import Case
 from .error import BOUND, Expected, Judge, ulps
 
@@ -152,6 +153,9 @@ class Measurement:
     notes: dict[str, None] = field(default_factory=dict)
     refusal: str = ""
     crashed: str = ""
+    bound: float = BOUND
+    #: what an enclosure said of the last result that was to fail
+    _verdict_of_enclosure: str = ""
     #: None before the corpus was judged, then its failure or False
     corpus_failure: AssertionError | bool | None = None
 
@@ -184,16 +188,20 @@ class Measurement:
             self.note(f"{what} comes back as {got.dtype.name}")
         distance = expected.absolute(got, kind)
         error = expected.error(got, kind)
-        excess = error > BOUND
+        excess = error > expected.bound
         wide = got.astype(expected.want.dtype)
-        limited = excess & (expected.limited_error(got, kind) <= BOUND)
+        limited = excess & (expected.limited_error(got, kind) <= expected.bound)
         wrong = excess & ~limited
+        if wrong.any():
+            context = {**(names or subject.names(case)), **expected.names(), "got": wide}
+            wrong &= ~self._covered(wrong, context, of)
+            if wrong.any() and expected.question is not None:
+                adjudicated = self._adjudicated(wrong, error, got, expected, what)
+                if adjudicated is not None:
+                    return self.judge(case, call, got, adjudicated, of, names)
         self.limited |= bool(limited.any())
+        self.bound = max(self.bound, expected.bound)
         self._tally(case, call, wide, expected, distance, error, of, bool(limited.any()))
-        if not wrong.any():
-            return
-        context = {**(names or subject.names(case)), **expected.names(), "got": wide}
-        wrong &= ~self._covered(wrong, context, of)
         if wrong.any():
             index = np.unravel_index(int(np.argmax(np.where(wrong, error, -1))), wrong.shape)
             at = f" at {tuple(map(int, index))}" if index else ""
@@ -201,7 +209,8 @@ class Measurement:
                 case,
                 call,
                 f"{what}{at} is {wide[index]!s}, the oracle says {expected.want[index]!s}: error "
-                f"{error[index]:.4g} where {BOUND:g} is allowed (in units of u·scale)",
+                f"{error[index]:.4g} where {expected.bound:g} is allowed (in units of u·scale)"
+                f"{self._verdict_of_enclosure}",
                 Worst(
                     float(error[index]),
                     case,
@@ -213,6 +222,40 @@ class Measurement:
                     call,
                 ),
             )
+
+    def _adjudicated(
+        self, wrong: Array, error: Array, got: Array, expected: Expected, what: str
+    ) -> Expected | None:
+        """Ask an enclosure about the wrong elements, worst first, until it confirms that one is.
+
+        Where it refutes the oracle, what is expected is corrected and returned; else None.
+        """
+        assert expected.question is not None
+        want, refuted = np.array(expected.want), False
+        self._verdict_of_enclosure = ""
+        worst_first = np.argsort(np.where(wrong, -error, np.inf), axis=None, kind="stable")
+        for at in worst_first[: np.count_nonzero(wrong)]:
+            index = tuple(map(int, np.unravel_index(at, wrong.shape)))
+            try:
+                low, high = expected.question.interval(index, wrong.shape)
+            except Undecided as reason:
+                self._verdict_of_enclosure = f"; not adjudicated: {reason}"
+                break
+            exact = np.clip(got[index].astype(want.dtype), low, high)
+            want[index] = low if np.isnan(exact) else exact
+            corrected = replace(expected, want=want, question=None)
+            kind = self.subject.kind
+            if corrected.limited_error(got, kind)[index] > expected.bound:
+                self._verdict_of_enclosure = (
+                    f"; an enclosure confirms it: the exact result is {want[index]!s}"
+                )
+                break
+            refuted = True
+            self.note(
+                f"adjudicated: {what} at {index} was judged by an enclosure, the oracle being off: "
+                f"it says {expected.want[index]!s}, the exact result is {want[index]!s}"
+            )
+        return replace(expected, want=want, question=None) if refuted else None
 
     def equate(
         self,
@@ -228,7 +271,7 @@ class Measurement:
         error = expected.error(got, kind)
         distance = expected.absolute(got, kind)
         self._tally(case, call, got, expected, distance, error, "", False)
-        wrong = error > BOUND
+        wrong = error > expected.bound
         if wrong.any():
             wrong &= ~self._covered(wrong, {**names, **expected.names(), "got": got}, "")
         if wrong.any():
@@ -388,7 +431,7 @@ class Measurement:
             "max_rel": self.max_rel,
             "max_ulp": self.max_ulp,
             "error": self.error,
-            "bound": BOUND,
+            "bound": self.bound,
             "tolerance": tolerance,
             "verdict": self.verdict,
             "worst": worst,

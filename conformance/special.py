@@ -143,7 +143,7 @@ def _judge_where(
         "intermediate": expected.intermediate,
         "floor": expected.floor,
     }
-    judged = Expected(**keep)
+    judged = Expected(**keep, bound=expected.bound, question=expected.question)
     mended = np.where(decided, got, np.zeros_like(got)).astype(kind.dtype)
     m.judge(case, call, mended, judged, names=names)  # type: ignore[arg-type]
 

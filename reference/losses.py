@@ -22,6 +22,8 @@ from .function import between, dialect, integer, loss, one_of, tensor
 from .primitives import (
     along,
     exact_sum,
+    expm1_rest,
+    log1p_rest,
     log_ratio,
     log_sum,
     one_hot,
@@ -158,10 +160,17 @@ def poisson_nll(
             input > 500, input * (half / input * half - target), np.exp(input) - target * input
         )
     else:
-        losses = input - target * np.log(input + eps)
+        losses = input - target * log_sum(input, eps)
     if full:
         y = np.where(target > 1, target, 1)
-        losses = losses + np.where(target > 1, y * (np.log(y) - 1) + 0.5 * np.log(_tau(y) * y), 0)
+        # with Stirling's terms all that is left near the root is y·(eᵗ − 1 − t) for t = x − log y
+        if log_input:
+            excess = y * expm1_rest(input - np.log(y))
+        else:
+            over_y = exact_sum(input, eps, -y) / y
+            far = over_y - log_ratio(input + eps, y)
+            excess = y * np.where(np.abs(over_y) < 0.5, -log1p_rest(over_y), far) - eps
+        losses = np.where(target > 1, excess + 0.5 * np.log(_tau(y) * y), losses)
     return losses
 
 
@@ -176,10 +185,16 @@ def _(input: Array, target: Array, *, log_input: bool, full: bool, eps: float) -
         gradient, slope = np.exp(input) - target, -input
     else:
         gradient = exact_sum(input, eps, -target) / (input + eps)
-        slope = -np.log(input + eps)
+        slope = -log_sum(input, eps)
     if full:
         y = np.where(target > 1, target, 1)
-        slope = slope + np.where(target > 1, np.log(y) + 0.5 / y, 0)
+        if log_input:
+            stirling = np.log(y) - input
+        else:
+            over_y = exact_sum(input, eps, -y) / y
+            near = np.abs(over_y) < 0.5
+            stirling = np.where(near, -np.log1p(over_y), log_ratio(y, input + eps))
+        slope = np.where(target > 1, stirling + 0.5 / y, slope)
     return {"input": gradient, "target": slope}
 
 
@@ -205,6 +220,11 @@ def _smoothed(target: Array, label_smoothing: float, classes: int) -> Array:
     """y·(1 − s) + s/C at the width of the target."""
     share = target.dtype.type(label_smoothing) / target.dtype.type(classes)
     return target * _kept(target, label_smoothing) + share
+
+
+def _smoothed_bits(target: Array, label_smoothing: float) -> tuple[Array, Array]:
+    """The smoothed target and 1 less it, both to the last digit."""
+    return _smoothed(target, label_smoothing, 2), _smoothed(1 - target, label_smoothing, 2)
 
 
 def _inside(p: Array, clip: tuple[float, float] | None) -> Array | float:
@@ -243,11 +263,11 @@ def binary_cross_entropy(
     logarithms, ``clip`` bounds p first, ``log_floor`` bounds each logarithm below.
     """
     p = _clipped(input, clip)
-    y = _smoothed(target, label_smoothing, 2)
+    y, rest = _smoothed_bits(target, label_smoothing)
     log_p, log_q = log_sum(p, epsilon), _log_rest(p, epsilon)
     if log_floor > -np.inf:
         log_p, log_q = np.maximum(log_p, log_floor), np.maximum(log_q, log_floor)
-    return _scaled(-times(y, log_p) - times(1 - y, log_q), weight)
+    return _scaled(-times(y, log_p) - times(rest, log_q), weight)
 
 
 def _log_rest(p: Array, epsilon: float) -> Array:
@@ -267,25 +287,28 @@ def _(
     clip: tuple[float, float] | None,
     log_floor: float,
 ) -> dict[str, Array]:
-    p = _clipped(input, clip)
-    y = _smoothed(target, label_smoothing, 2)
-    log_p, log_q = log_sum(p, epsilon), _log_rest(p, epsilon)
-    kept_p, kept_q = log_p > log_floor, log_q > log_floor
-    by_p = np.where(kept_p | (log_floor == -np.inf), over(y, p + epsilon), 0)
-    by_q = np.where(kept_q | (log_floor == -np.inf), over(1 - y, 1 - p + epsilon), 0)
-    # by_q − by_p where the two may cancel, over their common denominator
+    p, w = _clipped(input, clip), np.ones_like(input) if weight is None else weight
+    y, rest = _smoothed_bits(target, label_smoothing)
+    # compared with e^floor, not as logarithms, whose rounding would blur where the floor begins
+    floor = np.exp(np.longdouble(log_floor))
+    above = (p + epsilon > floor) & (1 - p + epsilon > floor)
+    by_p = np.where((p + epsilon > floor) | (floor == 0), over(w * y, p + epsilon), 0)
+    by_q = np.where((1 - p + epsilon > floor) | (floor == 0), over(w * rest, 1 - p + epsilon), 0)
+    # by_q − by_p, which may cancel, over their common denominator
     together = (p + epsilon) * (1 - p + epsilon)
-    apart = exact_sum(p, -y, epsilon * (1 - 2 * y)) / together
-    slope = np.where(kept_p & kept_q & (together > 0), apart, by_q - by_p)
+    apart = exact_sum(p, -y, epsilon * (1 - 2 * y))
+    ratio = apart / together
+    apart = np.where(np.isinf(ratio), w * apart / together, w * ratio)
     # log_q − log_p likewise
+    log_p, log_q = log_sum(p, epsilon), _log_rest(p, epsilon)
     logit = np.where(
-        (p > 0.25) & (p < 0.75) & kept_p & kept_q,
+        (p > 0.25) & (p < 0.75) & above,
         np.log1p((1 - 2 * p) / (p + epsilon)),
         np.maximum(log_q, log_floor) - np.maximum(log_p, log_floor),
     )
     return {
-        "input": _scaled(slope * _inside(input, clip), weight),
-        "target": _scaled(logit * _kept(input, label_smoothing), weight),
+        "input": np.where(above & (together > 0), apart, by_q - by_p) * _inside(input, clip),
+        "target": times(w * _kept(input, label_smoothing), logit),
     }
 
 
@@ -323,11 +346,11 @@ def binary_cross_entropy_with_logits(
     Computed as w·(q·y·softplus(−x) + (1 − y)·softplus(x)). ``label_smoothing`` s replaces y by
     y·(1 − s) + ½s.
     """
-    y = _smoothed(target, label_smoothing, 2)
-    q = 1 if pos_weight is None else pos_weight
-    w = 1 if weight is None else weight
-    own, other = primitives.softplus(-input), primitives.softplus(input)
-    return times(w * (q * y), own) + times(w * (1 - y), other)
+    y, rest = _smoothed_bits(target, label_smoothing)
+    q = np.ones_like(input) if pos_weight is None else pos_weight
+    w = np.ones_like(input) if weight is None else weight
+    own, other = times(y, primitives.softplus(-input)), times(rest, primitives.softplus(input))
+    return times(w * q, own) + times(w, other)
 
 
 @binary_cross_entropy_with_logits.derivative
@@ -339,15 +362,18 @@ def _(
     *,
     label_smoothing: float,
 ) -> dict[str, Array]:
-    y = _smoothed(target, label_smoothing, 2)
+    y, rest = _smoothed_bits(target, label_smoothing)
     q = 1 if pos_weight is None else pos_weight
-    gradient = (1 - y) * primitives.sigmoid(input) - q * y * primitives.sigmoid(-input)
-    slope = q * primitives.softplus(-input) - primitives.softplus(input)
+    gradient = rest * primitives.sigmoid(input) - q * y * primitives.sigmoid(-input)
+    w = _kept(input, label_smoothing) * (np.ones_like(input) if weight is None else weight)
+    slope = times(w * q, primitives.softplus(-input)) - times(w, primitives.softplus(input))
     if pos_weight is None:
-        slope = -input  # softplus(−x) − softplus(x), exactly
+        slope = -times(w, input)  # softplus(−x) − softplus(x), exactly
+        apart = (1 - 2 * target) * _kept(target, label_smoothing)  # 1 − 2·y
+        gradient = np.where(np.abs(input) < 1, (np.tanh(input / 2) + apart) / 2, gradient)
     return {
         "input": _scaled(gradient, weight),
-        "target": _scaled(slope * _kept(input, label_smoothing), weight),
+        "target": slope,
     }
 
 
@@ -806,7 +832,8 @@ def kl_divergence(
     Dialects: without ``log_input`` the input is q itself; ``clip`` bounds both probabilities.
     """
     if log_target:
-        return times(np.exp(target), target - input)
+        half = np.exp(target / 2)  # e^y alone may be subnormal
+        return half * (half * (target - input))
     y = _clipped(target, clip)
     if log_input:
         return xlogy(y, y) - times(y, input)
@@ -823,8 +850,8 @@ def _(
     clip: tuple[float, float] | None,
 ) -> dict[str, Array]:
     if log_target:
-        p = np.exp(target)
-        return {"input": -p, "target": times(p, target - input + 1)}
+        half = np.exp(target / 2)
+        return {"input": -np.exp(target), "target": half * (half * (target - input + 1))}
     y = _clipped(target, clip)
     if log_input:
         return {"input": -y, "target": (np.log(y) + 1 - input) * _inside(target, clip)}
@@ -1002,13 +1029,29 @@ def cosine_embedding(
 
     Dialect: ``epsilon`` is added to both squared norms.
     """
+    together, beyond = _cosines(_wide(input1), _wide(input2), margin, epsilon)
+    losses = np.where(target == 1, together, np.maximum(beyond, 0))
+    return np.where(np.isnan(target), target, losses).astype(input1.dtype)
+
+
+def _wide(x: Array) -> Array:
+    """In the widest precision, whose range holds sums and products of any two float64 numbers."""
+    return x.astype(np.longdouble)
+
+
+def _cosines(input1: Array, input2: Array, margin: Any, epsilon: float) -> tuple[Array, Array]:
+    """1 − cos and cos − margin, without their cancellation near ±1."""
     a, _, short1 = _direction(input1, epsilon)
     b, _, short2 = _direction(input2, epsilon)
+    short = (short1 + short2)[..., 0]
     cosine = (a * b).sum(axis=-1)
-    # 1 − cos, without its cancellation
-    together = (((a - b) ** 2).sum(axis=-1) + (short1 + short2)[..., 0]) / 2
-    apart = np.maximum(cosine - margin, 0)
-    return np.where(np.isnan(target), target, np.where(target == 1, together, apart))
+    less = (((a - b) ** 2).sum(axis=-1) + short) / 2  # 1 − cos
+    more = (((a + b) ** 2).sum(axis=-1) + short) / 2  # 1 + cos
+    low, high = 1 + _wide(np.asarray(margin)), 1 - _wide(np.asarray(margin))
+    beyond = np.where(
+        cosine > 0.5, high - less, np.where(cosine < -0.5, more - low, cosine - margin)
+    )
+    return less, beyond
 
 
 def _direction(x: Array, epsilon: float) -> tuple[Array, Array, Array]:
@@ -1022,22 +1065,16 @@ def _direction(x: Array, epsilon: float) -> tuple[Array, Array, Array]:
 def _(
     cotangent: Array, input1: Array, input2: Array, target: Array, *, margin: float, epsilon: float
 ) -> dict[str, Array]:
-    a, norm1, short1 = _direction(input1, epsilon)
-    b, norm2, short2 = _direction(input2, epsilon)
-    cosine = (a * b).sum(axis=-1)
-    if margin == 0:  # the sign of a product that may underflow
-        cosine = (_scaled_to_one(a) * _scaled_to_one(b)).sum(axis=-1)
-    apart = np.where(np.isnan(cosine), cosine, cosine > margin)
+    a, norm1, short1 = _direction(_wide(input1), epsilon)
+    b, norm2, short2 = _direction(_wide(input2), epsilon)
+    beyond = _cosines(_wide(input1), _wide(input2), margin, epsilon)[1]
+    apart = np.where(np.isnan(beyond), beyond, beyond > 0)
     c = np.expand_dims(cotangent * np.where(target == 1, -1, apart), -1)
-    return {
+    gradients = {
         "input1": c * _across(b, a, short1) / norm1,
         "input2": c * _across(a, b, short2) / norm2,
     }
-
-
-def _scaled_to_one(x: Array) -> Array:
-    top = np.abs(x).max(axis=-1, keepdims=True)
-    return x / np.where(top == 0, 1, top)
+    return {name: g.astype(input1.dtype) for name, g in gradients.items()}
 
 
 def _across(b: Array, a: Array, short: Array) -> Array:
@@ -1122,11 +1159,8 @@ class _Compared:
 def _compared(
     anchor: Array, positive: Array, negative: Array, p: float, swap: bool, eps: float
 ) -> tuple[_Compared, Array]:
-    """a − p + eps beside a − n + eps, or beside −(p − n + eps) where that is shorter; and where.
-
-    In the widest precision, whose range holds sums and products of any two float64 numbers.
-    """
-    anchor, positive, negative = (x.astype(np.longdouble) for x in (anchor, positive, negative))
+    """a − p + eps beside a − n + eps, or beside −(p − n + eps) where that is shorter; and where."""
+    anchor, positive, negative = _wide(anchor), _wide(positive), _wide(negative)
     e = anchor.dtype.type(eps)
     near, far = exact_sum(anchor, -positive, e), exact_sum(anchor, -negative, e)
     usual = _Compared(
@@ -1358,8 +1392,10 @@ def _(
     from_logits: bool,
 ) -> dict[str, Array]:
     log_p = primitives.log_softmax(log_probs, 2) if from_logits else log_probs
-    # a posterior is the exponential of a difference of logarithms as large as the loss
-    log_p = log_p.astype(np.longdouble)
+    # a posterior is the exponential of a difference of logarithms: as wide as can be, and as small
+    log_p = _wide(log_p)
+    highest = log_p.max(axis=2, keepdims=True)
+    log_p = log_p - np.where(np.isfinite(highest), highest, 0)
     steps, n = log_p.shape[:2]
     states, skip, last = _ctc_states(targets, target_lengths, blank)
     alpha, likelihood = _ctc_forward(log_p, states, skip, last, input_lengths)

@@ -24,6 +24,23 @@ def softplus(x: Array) -> Array:
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
+def log1p_rest(x: Array) -> Array:
+    """log(1+x) − x, by the series of 2·artanh(s) with s = x/(2+x) where the two cancel."""
+    s = x / (2 + x)
+    square, series = s * s, np.zeros_like(x)
+    for k in range(39, 1, -2):
+        series = series * square + 1 / x.dtype.type(k)
+    return np.where(np.abs(x) < 0.5, 2 * s * square * series - x * s, np.log1p(x) - x)
+
+
+def expm1_rest(x: Array) -> Array:
+    """eˣ − 1 − x, by its Taylor series where the terms cancel."""
+    series = np.ones_like(x)
+    for k in range(20, 2, -1):
+        series = 1 + series * x / k
+    return np.where(np.abs(x) < 0.5, x * x / 2 * series, np.expm1(x) - x)
+
+
 def xlogy(x: Array, y: Array) -> Array:
     """x·log(y), and 0 where x = 0 whatever y is (NaN excepted)."""
     return times(x, np.log(y))
@@ -145,10 +162,23 @@ def half_log_softmax(x: Array, axis: int) -> Array:
 
 
 def log_softmax_pullback(v: Array, x: Array, axis: int) -> Array:
-    """v − p·Σv for p = softmax(x) along ``axis``; near p = 1, where that cancels, v·(1 − p) − p·(other v)."""
+    """v − p·Σv for p = softmax(x) along ``axis``.
+
+    Where that cancels: near p = 1, v·(1 − p) − p·(other v); in a row that is nearly level, where
+    every p is nearly 1/n, v₁·(1 − n·p) + (v − v₁) − p·Σ(v − v₁) with 1 − n·p from eˣ − 1.
+    """
     top, p = largest(x, axis), softmax(x, axis)
     others, remains = _without(top, v, axis), _without(top, p, axis)
-    return np.where(top, v * remains - p * others, v - p * total(v, axis))
+    result = np.where(top, v * remains - p * others, v - p * total(v, axis))
+    below, lost = shifted(x, axis)
+    level = np.min(below, axis=axis, keepdims=True) > -0.25
+    if not level.any():
+        return result
+    first = np.take(v, [0], axis=axis)
+    e = np.expm1(below) + lost
+    uneven = (total(e, axis) - x.shape[axis] * e) / (x.shape[axis] + total(e, axis))
+    rest_of_v = v - first
+    return np.where(level, first * uneven + (rest_of_v - p * total(rest_of_v, axis)), result)
 
 
 def log_share(x: Array, axis: int) -> Array:

@@ -60,7 +60,7 @@ class _Branches:
     undecided = ties = 0
 
 
-_branches = _Branches()
+branches = _Branches()
 
 
 @contextmanager
@@ -81,22 +81,31 @@ def decided(x: arb) -> bool:
     return bool(x.rel_accuracy_bits() >= ENOUGH or x.rad() < NOTHING or x.abs_lower() > HUGE)
 
 
-def refined(compute: Callable[[], Sequence[arb]], order: int = 0) -> list[arb]:
-    """``compute()`` with as many bits as all its balls need to be :func:`decided`.
+def estimated(x: arb) -> bool:
+    """Whether a ball says how large a number is."""
+    return bool(x.is_finite() and x.rel_accuracy_bits() >= 10)
+
+
+def refined(
+    compute: Callable[[], Sequence[arb]],
+    order: int = 0,
+    enough: Callable[[arb], bool] = decided,
+) -> list[arb]:
+    """``compute()`` with as many bits as all its balls need for what is asked of them.
 
     A ball that stays wide is the interval between one-sided derivatives at a kink; one that is not
     finite has no value there.
     """
     before: list[arb] = []
     for bits in PRECISIONS:
-        _branches.undecided = _branches.ties = 0
+        branches.undecided = branches.ties = 0
         with working(bits, order):
             try:
                 found = list(compute())
             except ValueError:  # a series divided by a ball that may be 0
                 found = [NAN]
-        open_ = [i for i, x in enumerate(found) if not decided(x)]
-        kinked = before and _branches.ties and not _branches.undecided
+        open_ = [i for i, x in enumerate(found) if not enough(x)]
+        kinked = before and branches.ties and not branches.undecided
         if not open_ or (kinked and all(_no_thinner(before[i], found[i]) for i in open_)):
             break
         before = found
@@ -124,9 +133,9 @@ def piecewise(at: Ball, below: Callable[[], Ball], above: Callable[[], Ball]) ->
     if coefficient(at, 0).is_nan():
         return at
     if side == 0:
-        _branches.ties += 1
+        branches.ties += 1
     else:
-        _branches.undecided += 1
+        branches.undecided += 1
     return hull(below(), above())
 
 
@@ -192,7 +201,10 @@ def pi() -> arb:
 
 
 def total(terms: Sequence[Ball]) -> Ball:
-    """Σ terms; 0 if there are none."""
+    """Σ terms; 0 if there are none, and ±∞ if one of them is just that."""
+    infinite = [t for t in terms if isinstance(t, arb) and not t.is_finite() and t.is_exact()]
+    if infinite and all(isinstance(t, arb) and not t.is_nan() for t in terms):
+        terms = infinite
     result: Ball = arb(0)
     for term in terms:
         result = result + term

@@ -228,7 +228,7 @@ def binary_cross_entropy(
     log_p, log_q = log(p + epsilon), log(1 - p + epsilon)
     if coefficient(log_floor, 0).is_finite():
         log_p, log_q = maximum(log_p, log_floor), maximum(log_q, log_floor)
-    return times(weight, -times(y, log_p) - times(1 - y, log_q))
+    return times(weight, -total([times(y, log_p), times(1 - y, log_q)]))
 
 
 @define(elementwise, roots="input target")

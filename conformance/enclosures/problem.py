@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .balls import NAN, Ball, arb, ball, coefficient, moving, refined, total
+from .balls import (
+    NAN,
+    PRECISIONS,
+    Ball,
+    arb,
+    ball,
+    branches,
+    coefficient,
+    estimated,
+    moving,
+    refined,
+    total,
+    working,
+)
 from .definitions import DEFINITIONS, parameter
 from .layouts import Cut, Positions
 
@@ -68,18 +82,25 @@ class Problem:
         value = self.definition.formula(**{n: read(n, w) for n, w in sample.items()}, **params)
         return value if isinstance(value, list) else [value]
 
-    def derivatives(self, sample: Sample, order: int, *along: Entry) -> list[arb]:
-        """The derivative of each value of a sample along one entry, or along two."""
+    def derivatives(self, sample: Sample, entry: Entry) -> list[arb]:
+        """The derivative of each value of a sample along one entry."""
+        return self._terms(sample, 1, entry)
 
-        def terms(*entries: Entry) -> list[arb]:
-            values = self.formula(sample, entries)
-            return [coefficient(v, order) if coefficient(v, 0).is_finite() else NAN for v in values]
+    def bends(self, sample: Sample, entry: Entry, others: Sequence[Entry]) -> list[list[arb]]:
+        """The second derivatives of each value along one entry and each of others."""
+        own = self._terms(sample, 2, entry)
+        found = []
+        for other in others:
+            if other == entry:
+                found.append([2 * t for t in own])
+            else:  # (x + y)² = x² + y² + 2·x·y
+                both, alone = self._terms(sample, 2, entry, other), self._terms(sample, 2, other)
+                found.append([b - x - y for b, x, y in zip(both, own, alone, strict=True)])
+        return found
 
-        if order == 1 or along[0] == along[1]:
-            return [order * t for t in terms(along[0])]
-        # (x + y)² = x² + y² + 2·x·y
-        both, one, two = terms(*along), terms(along[0]), terms(along[1])
-        return [b - x - y for b, x, y in zip(both, one, two, strict=True)]
+    def _terms(self, sample: Sample, order: int, *along: Entry) -> list[arb]:
+        values = self.formula(sample, along)
+        return [coefficient(v, order) if coefficient(v, 0).is_finite() else NAN for v in values]
 
     # -- enclosures -------------------------------------------------------------------------------
 
@@ -110,7 +131,7 @@ class Problem:
             slopes = [
                 cotangent[i] * slope
                 for sample, outputs in self.parts(entry)
-                for i, slope in zip(outputs, self.derivatives(sample, 1, entry), strict=True)
+                for i, slope in zip(outputs, self.derivatives(sample, entry), strict=True)
                 if not cotangent[i].is_zero()
             ]
             return [total(slopes)]
@@ -163,12 +184,12 @@ class Problem:
         def compute() -> list[arb]:
             own = self._heads(sample)[place]
             moves = [
-                abs(size * self.derivatives(sample, 1, entry)[place])
+                abs(size * self.derivatives(sample, entry)[place])
                 for entry, size in self.movable(sample)
             ]
-            return [_finite_total([abs(own), *moves])]
+            return [abs(own), *moves]
 
-        return float(refined(compute, order=1)[0].mid())
+        return _summed(compute, order=1)
 
     def gradient_scale(self, entry: Entry, cotangent: Sequence[arb]) -> float:
         """The same of :meth:`gradient`, whose cotangent is a number that goes in as well."""
@@ -177,15 +198,49 @@ class Problem:
             terms = []
             for sample, outputs in self.parts(entry):
                 for one in self._together(entry):
-                    slopes = self.derivatives(sample, 1, one)
+                    slopes = self.derivatives(sample, one)
                     terms += [abs(cotangent[i] * s) for i, s in zip(outputs, slopes, strict=True)]
-                for other, size in self.movable(sample):
-                    bends = self.derivatives(sample, 2, entry, other)
+                others = self.movable(sample)
+                bent = self.bends(sample, entry, [other for other, _ in others])
+                for (_, size), bends in zip(others, bent, strict=True):
                     moved = total([cotangent[i] * b for i, b in zip(outputs, bends, strict=True)])
                     terms.append(abs(size * moved))
-            return [_finite_total(terms)]
+            return terms
 
-        return float(refined(compute, order=2)[0].mid())
+        return _summed(compute, order=2)
+
+    # -- kinks that are nearer than roundings -----------------------------------------------------
+
+    def value_reach(self, output: int, share: float) -> arb | None:
+        """All that a value may be when each number is off by a share of itself; None where that
+        does not move it across a kink."""
+        twin = self._blurred(share)
+        return _across(lambda: twin.heads([output])[output])
+
+    def gradient_reach(self, entry: Entry, cotangent: Sequence[arb], share: float) -> arb | None:
+        """The same of :meth:`gradient`."""
+        twin = self._blurred(share)
+        return _across(
+            lambda: total(
+                [
+                    cotangent[i] * slope
+                    for sample, outputs in self.parts(entry)
+                    for i, slope in zip(outputs, twin.derivatives(sample, entry), strict=True)
+                ]
+            )
+        )
+
+    def _blurred(self, share: float) -> Problem:
+        twin = copy(self)
+        twin.numbers = {
+            name: numbers if name in self.whole else [_blur(x, share) for x in numbers]
+            for name, numbers in self.numbers.items()
+        }
+        twin.params = {
+            n: _blur(v, share) if isinstance(v, arb) and v.is_finite() else v
+            for n, v in self.params.items()
+        }
+        return twin
 
     def _together(self, entry: Entry) -> list[Entry]:
         """The entries whose derivatives sum to 0 with that of an entry; usually the entry alone."""
@@ -199,9 +254,31 @@ class Problem:
         raise IndexError(output)
 
 
-def _finite_total(terms: Sequence[arb]) -> arb:
-    """Σ of those that are finite: at a kink a second derivative may not be."""
-    return total([t for t in terms if t.is_finite()])
+def _blur(x: arb, share: float) -> arb:
+    return arb(x, abs(x) * share)
+
+
+def _across(compute: Callable[[], arb]) -> arb | None:
+    """What is computed, if some branch in it could not be decided."""
+    branches.undecided = 0
+    with working(PRECISIONS[1], order=1):
+        try:
+            found = compute()
+        except ValueError:
+            return None
+    return found if branches.undecided and found.is_finite() else None
+
+
+def _summed(terms: Callable[[], list[arb]], order: int) -> float:
+    """Σ terms, of those that are finite at any precision: at a kink a second derivative may not be."""
+    summed = refined(lambda: [total(terms())], order, estimated)[0]
+    if not summed.is_finite():
+        with working(PRECISIONS[-1], order):
+            try:
+                summed = total([t for t in terms() if t.is_finite()])
+            except ValueError:
+                return 0.0
+    return float(summed.mid())
 
 
 # -- reductions -----------------------------------------------------------------------------------

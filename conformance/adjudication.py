@@ -1,0 +1,78 @@
+"""Who is wrong? Before a measurement fails, its worst point is held against a rigorous enclosure.
+
+The enclosures share nothing with the oracle (:mod:`.enclosures`), so that the oracle can never be
+the one at fault. They need the extra ``certify``; without it, and where no enclosure can be had,
+the note of the measurement says that nobody else was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from ..reference.reductions import Rows
+
+Array = np.ndarray
+
+
+class Undecided(Exception):
+    """Why there is no enclosure."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a number of a result should be: all that a :class:`.error.Judge` was told."""
+
+    function: str
+    arguments: Mapping[str, Any]
+    reduction: str
+    rows: Rows
+    sample_weight: Array | None
+    #: of a gradient: the input it is with respect to, and the upstream cotangent
+    of: str = ""
+    cotangent: Array | None = None
+
+    def interval(self, index: tuple[int, ...], shape: tuple[int, ...]) -> tuple[Any, Any]:
+        """Bounds of the exact number at ``index``, as ``np.longdouble``: rounded outwards by its
+        rounding, far apart only at a kink, where any number between is a subgradient.
+
+        Raises :class:`Undecided` with the reason.
+        """
+        if find_spec("flint") is None:
+            raise Undecided("the extra certify (python-flint) is not installed")
+        from .enclosures.definitions import DEFINITIONS
+        from .enclosures.problem import enclose
+
+        if self.function not in DEFINITIONS:
+            raise Undecided(f"there is no enclosure of {self.function}")
+        at = int(np.ravel_multi_index(index, shape)) if index else 0
+        try:
+            ball = enclose(
+                self.function,
+                self.arguments,
+                at,
+                of=self.of,
+                reduction=self.reduction,
+                rows=self.rows,
+                sample_weight=self.sample_weight,
+                cotangent=self.cotangent,
+            )
+        except Exception as error:  # whatever it is, the measurement must not be lost to it
+            raise Undecided(f"its enclosure failed: {error!r}") from error
+        if not ball.is_finite():
+            raise Undecided("the enclosure has no finite bounds there")
+        return _longdouble(ball.lower()), _longdouble(ball.upper())
+
+
+def _longdouble(number: Any) -> np.longdouble:
+    """An exact ball as the nearest longdouble."""
+    mantissa, exponent = (int(part) for part in number.mid().man_exp())
+    surplus = max(mantissa.bit_length() - np.finfo(np.longdouble).nmant - 1, 0)
+    kept = (mantissa + (1 << surplus >> 1)) >> surplus
+    return np.ldexp(
+        np.longdouble(kept), np.clip(exponent + surplus, -20000, 20000).astype(np.int32)
+    )
