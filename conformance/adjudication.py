@@ -73,6 +73,6 @@ def _longdouble(number: Any) -> np.longdouble:
     mantissa, exponent = (int(part) for part in number.mid().man_exp())
     surplus = max(mantissa.bit_length() - np.finfo(np.longdouble).nmant - 1, 0)
     kept = (mantissa + (1 << surplus >> 1)) >> surplus
-    return np.ldexp(
-        np.longdouble(kept), np.clip(exponent + surplus, -20000, 20000).astype(np.int32)
-    )
+    power = min(max(exponent + surplus, -20000), 20000)  # exp(−10³⁰) has one beyond any int64
+    with np.errstate(over="ignore", under="ignore"):
+        return np.ldexp(np.longdouble(kept), np.int32(power))

@@ -45,7 +45,7 @@ error measure of the whole suite ([error.md](error.md)): `near roots` counts suc
 _POINTS = """\
 ## Where it was examined
 
-Points are float64 numbers, the same in every environment (`conformance/hard_points.py`): magnitudes from the smallest
+Points are float64 numbers, the same at every run (`conformance/hard_points.py`): magnitudes from the smallest
 subnormal to the largest number; around every kink, parameter, overflow, saturation and root, found by bisection;
 random bit patterns; rows that are tied, nearly level, widely spread or dominated by one element; every corner of a
 target's domain; parameters at their defaults, bounds and in between, and each dialect. `undefined` are points at which
@@ -108,9 +108,11 @@ def _sections(table: pd.DataFrame) -> Iterable[str]:
 
 def _headline(table: pd.DataFrame) -> str:
     missed = table[~table["holds"].astype(bool)]
+    kinked = int(table["at_kinks"].sum())
     counted = f"{plural(int(table['points'].sum()), 'result')} of {plural(table['function'].nunique(), 'function')}"
     if missed.empty:
-        return f"It holds: {counted}, every one within its goal."
+        beside = f"; at {kinked:,} a kink is nearer than a rounding of the inputs, and it is one side's result"
+        return f"It holds: {counted}, every one within its goal{beside if kinked else ''}."
     names = ", ".join(f"{r.function} ({r.aspect}, {r.precision})" for r in missed.itertuples())
     return f"It does **not** hold: {counted}; beyond their goals: {names}."
 
@@ -144,16 +146,16 @@ def certificate_terminal(table: pd.DataFrame, console: Console) -> None:
 
     shown = Table(box=SIMPLE_HEAD, header_style="", padding=0, pad_edge=False, show_edge=False)
     for title in ("function", "aspect", "precision"):
-        shown.add_column(title + " ", no_wrap=True)
+        shown.add_column(title, no_wrap=True)
     for title in ("points", "ULP", "units", "holds"):
         shown.add_column(" " + title, justify="right", no_wrap=True)
     for row in table.to_dict("records"):
         shown.add_row(
             row["function"],
-            row["aspect"],
-            row["precision"],
+            f" {row['aspect']}",
+            f" {row['precision']}",
             f"{row['points']:,}",
-            number(row["ulp"], 4),
+            number(row["ulp"]),
             number(row["units"], 2) if row["near_roots"] else "·",
             "yes" if row["holds"] else "NO",
             style=None if row["holds"] else "bold red",
