@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..reference import catalogue
 from ..reference.reductions import Rows
 
 Array = np.ndarray
@@ -42,19 +43,30 @@ class Question:
 
         Raises :class:`Undecided` with the reason.
         """
+        ball = self._ask("enclose", index, shape)
+        if ball.is_nan() or not (ball.is_finite() or ball.is_exact()):
+            raise Undecided("the enclosure has no finite bounds there")
+        return _longdouble(ball.lower()), _longdouble(ball.upper())
+
+    def scale(self, index: tuple[int, ...], shape: tuple[int, ...]) -> float:
+        """|exact| + conditioning of the same number, where the oracle's own cannot be trusted."""
+        return float(self._ask("enclosed_scale", index, shape))
+
+    def _ask(self, what: str, index: tuple[int, ...], shape: tuple[int, ...]) -> Any:
         if find_spec("flint") is None:
             raise Undecided("the extra certify (python-flint) is not installed")
+        from .enclosures import problem
         from .enclosures.definitions import DEFINITIONS
-        from .enclosures.problem import enclose
 
         if self.function not in DEFINITIONS:
             raise Undecided(f"there is no enclosure of {self.function}")
-        at = int(np.ravel_multi_index(index, shape)) if index else 0
+        inputs = catalogue()[self.function].inputs  # without a shape, some are NumPy scalars
+        arguments = {n: np.asarray(v) if n in inputs else v for n, v in self.arguments.items()}
         try:
-            ball = enclose(
+            return getattr(problem, what)(
                 self.function,
-                self.arguments,
-                at,
+                arguments,
+                int(np.ravel_multi_index(index, shape)) if index else 0,
                 of=self.of,
                 reduction=self.reduction,
                 rows=self.rows,
@@ -63,13 +75,12 @@ class Question:
             )
         except Exception as error:  # whatever it is, the measurement must not be lost to it
             raise Undecided(f"its enclosure failed: {error!r}") from error
-        if not ball.is_finite():
-            raise Undecided("the enclosure has no finite bounds there")
-        return _longdouble(ball.lower()), _longdouble(ball.upper())
 
 
 def _longdouble(number: Any) -> np.longdouble:
     """An exact ball as the nearest longdouble."""
+    if not number.is_finite():
+        return np.longdouble(float(number))
     mantissa, exponent = (int(part) for part in number.mid().man_exp())
     surplus = max(mantissa.bit_length() - np.finfo(np.longdouble).nmant - 1, 0)
     kept = (mantissa + (1 << surplus >> 1)) >> surplus

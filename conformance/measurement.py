@@ -154,8 +154,8 @@ class Measurement:
     refusal: str = ""
     crashed: str = ""
     bound: float = BOUND
-    #: what an enclosure said of the last result that was to fail
-    _verdict_of_enclosure: str = ""
+    #: what → how many results an enclosure found right that the oracle held for wrong, and the first
+    _refuted: dict[str, tuple[int, str]] = field(default_factory=dict)
     #: None before the corpus was judged, then its failure or False
     corpus_failure: AssertionError | bool | None = None
 
@@ -186,35 +186,42 @@ class Measurement:
             return
         if got.dtype != kind.dtype:
             self.note(f"{what} comes back as {got.dtype.name}")
-        distance = expected.absolute(got, kind)
-        error = expected.error(got, kind)
-        excess = error > expected.bound
         wide = got.astype(expected.want.dtype)
-        limited = excess & (expected.limited_error(got, kind) <= expected.bound)
-        wrong = excess & ~limited
-        if wrong.any():
-            context = {**(names or subject.names(case)), **expected.names(), "got": wide}
-            wrong &= ~self._covered(wrong, context, of)
-            if wrong.any() and expected.question is not None:
-                adjudicated = self._adjudicated(wrong, error, got, expected, what)
-                if adjudicated is not None:
-                    return self.judge(case, call, got, adjudicated, of, names)
-        self.limited |= bool(limited.any())
+
+        def held() -> tuple[Array, bool]:
+            """The wrong elements that no record covers, and whether there are limited ones."""
+            excess = expected.error(got, kind) > expected.bound
+            limited = excess & (expected.limited_error(got, kind) <= expected.bound)
+            wrong = excess & ~limited
+            if wrong.any():
+                context = {**(names or subject.names(case)), **expected.names(), "got": wide}
+                wrong &= ~self._covered(wrong, context, of)
+            return wrong, bool(limited.any())
+
+        wrong, limited = held()
+        oracles, confirmed, said = expected.want, None, ""
+        if wrong.any() and expected.question is not None:
+            expected, confirmed, said = self._adjudicated(wrong, got, expected, what)
+            wrong, limited = held()
+        distance, error = expected.absolute(got, kind), expected.error(got, kind)
+        self.limited |= limited
         self.bound = max(self.bound, expected.bound)
-        self._tally(case, call, wide, expected, distance, error, of, bool(limited.any()))
+        self._tally(case, call, wide, expected, distance, error, of, limited)
         if wrong.any():
-            index = np.unravel_index(int(np.argmax(np.where(wrong, error, -1))), wrong.shape)
-            at = f" at {tuple(map(int, index))}" if index else ""
+            if confirmed is None or not wrong[confirmed]:
+                confirmed, said = _where_largest(np.where(wrong, error, -1)), ""
+            index = confirmed
+            at = f" at {index}" if index else ""
             self._fail(
                 case,
                 call,
-                f"{what}{at} is {wide[index]!s}, the oracle says {expected.want[index]!s}: error "
+                f"{what}{at} is {wide[index]!s}, the oracle says {oracles[index]!s}: error "
                 f"{error[index]:.4g} where {expected.bound:g} is allowed (in units of u·scale)"
-                f"{self._verdict_of_enclosure}",
+                f"{said}",
                 Worst(
                     float(error[index]),
                     case,
-                    tuple(map(int, index)),
+                    index,
                     float(expected.want[index]),
                     float(wide[index]),
                     of,
@@ -224,38 +231,41 @@ class Measurement:
             )
 
     def _adjudicated(
-        self, wrong: Array, error: Array, got: Array, expected: Expected, what: str
-    ) -> Expected | None:
+        self, wrong: Array, got: Array, expected: Expected, what: str
+    ) -> tuple[Expected, tuple[int, ...] | None, str]:
         """Ask an enclosure about the wrong elements, worst first, until it confirms that one is.
 
-        Where it refutes the oracle, what is expected is corrected and returned; else None.
+        Returns what is expected, corrected where it was asked; the element that is wrong or that
+        could not be asked about, if there is one; and what there is to say of it.
         """
-        assert expected.question is not None
-        want, refuted = np.array(expected.want), False
-        self._verdict_of_enclosure = ""
-        worst_first = np.argsort(np.where(wrong, -error, np.inf), axis=None, kind="stable")
-        for at in worst_first[: np.count_nonzero(wrong)]:
+        question, kind = expected.question, self.subject.kind
+        assert question is not None
+        want, scale = np.array(expected.want), np.array(expected.scale)
+        corrected = replace(expected, want=want, scale=scale)  # the arrays are filled in below
+        severity = np.where(wrong, -expected.error(got, kind), np.inf)
+        for at in np.argsort(severity, axis=None, kind="stable")[: np.count_nonzero(wrong)]:
             index = tuple(map(int, np.unravel_index(at, wrong.shape)))
             try:
-                low, high = expected.question.interval(index, wrong.shape)
+                low, high = question.interval(index, wrong.shape)
+                exact = np.clip(got[index].astype(want.dtype), low, high)
+                want[index] = low if np.isnan(exact) else exact
+                before = expected.want[index]
+                with np.errstate(invalid="ignore"):
+                    near = np.abs(want[index] - before) <= kind.u * scale[index]
+                if not near and want[index] != before:
+                    scale[index] = max(scale[index], question.scale(index, wrong.shape))
             except Undecided as reason:
-                self._verdict_of_enclosure = f"; not adjudicated: {reason}"
-                break
-            exact = np.clip(got[index].astype(want.dtype), low, high)
-            want[index] = low if np.isnan(exact) else exact
-            corrected = replace(expected, want=want, question=None)
-            kind = self.subject.kind
+                return corrected, index, f"; not adjudicated: {reason}"
             if corrected.limited_error(got, kind)[index] > expected.bound:
-                self._verdict_of_enclosure = (
-                    f"; an enclosure confirms it: the exact result is {want[index]!s}"
-                )
-                break
-            refuted = True
-            self.note(
-                f"adjudicated: {what} at {index} was judged by an enclosure, the oracle being off: "
-                f"it says {expected.want[index]!s}, the exact result is {want[index]!s}"
+                says = f"; an enclosure confirms it: the exact result is {want[index]!s}"
+                return corrected, index, says
+            count, first = self._refuted.get(what, (0, ""))
+            here = f"{f'at {index} ' if index else ''}it says {expected.want[index]!s}"
+            self._refuted[what] = (
+                count + 1,
+                first or f"{here}, the exact result is {want[index]!s}",
             )
-        return replace(expected, want=want, question=None) if refuted else None
+        return corrected, None, ""
 
     def equate(
         self,
@@ -411,6 +421,11 @@ class Measurement:
     def row(self) -> dict[str, Any]:
         """The table row."""
         notes = list(self.notes)
+        for what, (count, first) in self._refuted.items():
+            notes.append(
+                f"adjudicated: {what} was judged by an enclosure at {count} "
+                f"point{'s' * (count > 1)}, the oracle being off: {first}"
+            )
         if self.crashed:
             notes.insert(0, self.crashed)
         if self.refusal:
@@ -500,6 +515,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (float, np.floating)) and not np.isfinite(value):
         return str(value)
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _where_largest(array: Array) -> tuple[int, ...]:
+    return tuple(map(int, np.unravel_index(int(array.argmax()), array.shape)))
 
 
 def first_line(text: str) -> str:

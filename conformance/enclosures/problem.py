@@ -376,18 +376,45 @@ def enclose(
     problem = Problem(function, arguments)
     linear = coefficients(function, reduction, arguments, problem.cut.shape, sample_weight, rows)
     if of:
-        upstream = [arb(0)] * int(np.prod(problem.cut.shape, dtype=int))
-        assert cotangent is not None
-        for c, pairs in zip(np.ravel(cotangent), linear, strict=True):
-            for i, factor in pairs:
-                upstream[i] = upstream[i] + ball(c) * factor
-        return problem.gradient(Entry(of, index), upstream)
+        return problem.gradient(Entry(of, index), _upstream(problem, linear, cotangent))
 
     def compute() -> list[arb]:
         values = problem.heads([i for i, _ in linear[index]])
         return [total([_scaled(f, values[i]) for i, f in linear[index]])]
 
     return refined(compute)[0]
+
+
+def enclosed_scale(
+    function: str,
+    arguments: Mapping[str, Any],
+    index: int,
+    *,
+    of: str = "",
+    reduction: str = "none",
+    rows: str | None = None,
+    sample_weight: Array | None = None,
+    cotangent: Array | None = None,
+) -> float:
+    """The scale (docs/error.md) of the number that :func:`enclose` encloses."""
+    problem = Problem(function, arguments)
+    linear = coefficients(function, reduction, arguments, problem.cut.shape, sample_weight, rows)
+    if of:
+        return problem.gradient_scale(Entry(of, index), _upstream(problem, linear, cotangent))
+    shares = [(i, abs(float(factor.mid()))) for i, factor in linear[index]]
+    return sum(share * problem.value_scale(i) for i, share in shares if share)
+
+
+def _upstream(
+    problem: Problem, linear: Sequence[Sequence[tuple[int, arb]]], cotangent: Array | None
+) -> list[arb]:
+    """The cotangent of the unreduced values."""
+    assert cotangent is not None
+    upstream = [arb(0)] * int(np.prod(problem.cut.shape, dtype=int))
+    for c, pairs in zip(np.ravel(cotangent), linear, strict=True):
+        for i, factor in pairs:
+            upstream[i] = upstream[i] + ball(c) * factor
+    return upstream
 
 
 def _scaled(factor: arb, value: arb) -> arb:
