@@ -101,10 +101,11 @@ def _(input: Array, target: Array, *, half: bool) -> dict[str, Array]:
 def huber(input: Array, target: Array, *, delta: float = 1.0) -> Array:
     """With a = |x − y|: ½a² where a ≤ δ, δ(a − ½δ) beyond. Equals δ·smooth_l1 with β = δ."""
     a = np.abs(input - target)
-    sign = np.where(input < target, -1, 1)
-    return np.where(
-        a <= delta, a * (0.5 * a), scaled_sum(delta, sign * input, -sign * target, -0.5 * delta)
-    )
+    linear = delta * (a - 0.5 * delta)
+    if np.isinf(a).any():  # δ·a may be a number where a is none
+        halves = delta * (np.abs(input / 2 - target / 2) - 0.25 * delta)
+        linear = np.where(np.isinf(a), 2 * halves, linear)
+    return np.where(a <= delta, a * (0.5 * a), linear)
 
 
 @huber.derivative

@@ -114,7 +114,7 @@ def test_an_error_near_a_root_counts_in_units_of_the_scale() -> None:
 
     def added(rooted: bool, scale: float) -> Line:
         line = Line("poisson_nll", "value", "float64")
-        line.add(1e-10, ball(1e-12), rooted, lambda: scale, dict)
+        line.add(1e-10, ball(1e-12), rooted, lambda: scale, lambda share: None, dict)
         return line
 
     assert not added(True, 1e6).failures
@@ -126,10 +126,28 @@ def test_an_error_near_a_root_counts_in_units_of_the_scale() -> None:
 
 def test_what_has_no_value_is_counted_apart() -> None:
     line = Line("cosine_embedding", "value", "float64")
-    line.add(1.0, arb.nan(), False, lambda: 0.0, dict)
+    nothing = (lambda: 0.0), (lambda share: None), dict
+    line.add(1.0, arb.nan(), False, *nothing)
     assert (line.points, line.undefined, line.failures) == (0, 1, [])
-    line.add(NAN, ball(1.0), False, lambda: 0.0, dict)
+    line.add(NAN, ball(1.0), False, *nothing)
     assert (line.points, len(line.failures)) == (1, 1)
+
+
+def test_either_side_of_a_kink_that_is_nearer_than_a_rounding_is_right() -> None:
+    """With distances of 10³⁰, nobody can tell which of the two sides of the margin a triplet is on."""
+    far = {"anchor": [[0.0, 0.0]], "positive": [[1e30, 1.0]], "negative": [[1.0, 1e30]]}
+    (line,) = (
+        line
+        for line in examine(
+            find("triplet_margin"), points=[({n: np.array(a) for n, a in far.items()}, {})]
+        )
+        if (line.aspect, line.precision) == ("gradient", "float64")
+    )
+    assert not line.failures
+    line = Line("relu", "gradient", "float64")
+    for got, side in ((1.0, ball(1.0).union(ball(0.0))), (2.0, ball(1.0).union(ball(0.0)))):
+        line.add(got, ball(0.0), False, lambda: 0.0, lambda share, s=side: s, dict)
+    assert (line.at_kinks, len(line.failures)) == (1, 1)
 
 
 # -- hard points ----------------------------------------------------------------------------------

@@ -180,7 +180,7 @@ UNREAD = {
 def reads(problem: Problem, sample: Any, entry: str, at: int) -> bool:
     """Whether a sample's values move with one number of an input."""
     with working(96, order=1):
-        return not all(d.is_zero() for d in problem.derivatives(sample, 1, Entry(entry, at)))
+        return not all(d.is_zero() for d in problem.derivatives(sample, Entry(entry, at)))
 
 
 @each_width
