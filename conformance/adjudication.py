@@ -46,7 +46,10 @@ class Question:
         ball = self._ask("enclose", index, shape)
         if ball.is_nan() or not (ball.is_finite() or ball.is_exact()):
             raise Undecided("the enclosure has no finite bounds there")
-        return _longdouble(ball.lower()), _longdouble(ball.upper())
+        from .enclosures.balls import working
+
+        with working(128):  # they are rounded to what is worked with
+            return _longdouble(ball.lower()), _longdouble(ball.upper())
 
     def scale(self, index: tuple[int, ...], shape: tuple[int, ...]) -> float:
         """|exact| + conditioning of the same number, where the oracle's own cannot be trusted."""

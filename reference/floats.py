@@ -98,4 +98,7 @@ def extended() -> bool:
 def describe_longdouble() -> str:
     """How this platform's longdouble is made, for ``environment.json``."""
     info = np.finfo(np.longdouble)
-    return f"{info.nmant + 1}-bit significand ({sys.platform}, {info.dtype})"
+    described = f"{info.nmant + 1}-bit significand ({sys.platform}, {info.dtype})"
+    if extended():
+        return described
+    return f"{described}; the oracle's certified error is added to the bound of float64"

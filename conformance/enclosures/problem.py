@@ -400,7 +400,9 @@ def enclosed_scale(
     problem = Problem(function, arguments)
     linear = coefficients(function, reduction, arguments, problem.cut.shape, sample_weight, rows)
     if of:
-        return problem.gradient_scale(Entry(of, index), _upstream(problem, linear, cotangent))
+        entry, upstream = Entry(of, index), _upstream(problem, linear, cotangent)
+        own = abs(float(problem.gradient(entry, upstream).mid()))
+        return own + problem.gradient_scale(entry, upstream)
     shares = [(i, abs(float(factor.mid()))) for i, factor in linear[index]]
     return sum(share * problem.value_scale(i) for i, share in shares if share)
 
