@@ -60,10 +60,10 @@ class Expected:
 
     def absolute(self, got: Array, kind: Float) -> Array:
         """|got − want|, an overflow to ±∞ counted as the first power of two beyond the largest."""
-        beyond = self.want.dtype.type(2.0) ** (
-            np.floor(np.log2(self.want.dtype.type(kind.largest))) + 1
-        )
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):  # ∞ itself where want is no wider than the dtype
+            beyond = self.want.dtype.type(2.0) ** (
+                np.floor(np.log2(self.want.dtype.type(kind.largest))) + 1
+            )
             wide = got.astype(self.want.dtype)
             got_finite = np.where(np.isinf(wide), np.copysign(beyond, wide), wide)
             want_finite = np.clip(self.want, -beyond, beyond)

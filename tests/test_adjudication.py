@@ -22,6 +22,7 @@ from nnconform.conformance.error import BOUND, Expected
 from nnconform.conformance.measurement import Divergence, Measurement, Subject
 from nnconform.conformance.selection import subjects
 from nnconform.reference import catalogue
+from nnconform.reference.floats import float_of
 from nnconform.reference.oracle import resolve
 
 from .gauntlet import subject_of
@@ -129,6 +130,20 @@ def test_a_wrong_oracle_blames_nobody(row: tuple[str, ...], spoil: Spoil) -> Non
     assert made["note"].count("adjudicated") <= 4, "one for the value and for each gradient"
     assert m.worst is not None
     assert m.worst.want == pytest.approx(m.worst.got, rel=0.1, abs=1e-4), "the exact result"
+
+
+@pytest.mark.parametrize("row", [("softmax", "value"), ("huber", "gradient")], ids="-".join)
+def test_nor_where_longdouble_is_a_double(
+    monkeypatch: pytest.MonkeyPatch, row: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(error, "extended", lambda: False)
+    monkeypatch.setitem(vars(float_of("float64")), "oracle", np.dtype(np.float64))
+    m, message = judged(*row, "float64", oracle=half_more)
+    assert m.verdict == "pass", message
+    assert m.bound > BOUND
+    m, message = judged(*row, "float64", framework=half_more)
+    assert m.verdict == "fail"
+    assert CONFIRMED in message
 
 
 def test_a_right_oracle_is_not_adjudicated() -> None:

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnconform.conformance.error import BOUND, Expected, Judge, ulps
+from nnconform.conformance import error as measure
+from nnconform.conformance.error import BOUND, Expected, Judge, bound_of, ulps
 from nnconform.conformance.sources import Corpus
-from nnconform.reference import catalogue
-from nnconform.reference.floats import DTYPES, float_of
+from nnconform.reference import catalogue, floats
+from nnconform.reference.certified import certified_error
+from nnconform.reference.floats import DTYPES, describe_longdouble, float_of
 from nnconform.reference.oracle import resolve
 
 Array = np.ndarray
@@ -279,3 +281,61 @@ def test_the_oracle_rounded_once_is_within_one_unit(name: str, dtype: str) -> No
     with np.errstate(all="ignore"):
         got = expected.want.astype(subject.kind.dtype)
     assert expected.error(got, subject.kind).max(initial=0) <= 1.001
+
+
+# -- where longdouble is a double ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_wider(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A platform whose longdouble is a float64."""
+    for module in (measure, floats):
+        monkeypatch.setattr(module, "extended", lambda: False)
+    monkeypatch.setitem(vars(float_of("float64")), "oracle", np.dtype(np.float64))
+    monkeypatch.setattr(measure, "_MOVED", {})
+
+
+@pytest.mark.usefixtures("no_wider")
+@pytest.mark.parametrize("aspect", ["value", "gradient"])
+def test_there_the_certified_error_is_added_to_the_bound_of_float64(aspect: str) -> None:
+    own = certified_error("sigmoid", aspect)
+    assert 0 < own <= 8
+    for dtype in DTYPES:
+        added = own if dtype == "float64" else 0
+        assert bound_of("sigmoid", aspect, float_of(dtype)) == BOUND + added
+
+
+@pytest.mark.usefixtures("no_wider")
+@pytest.mark.parametrize("aspect", ["value", "gradient"])
+def test_there_the_row_shows_the_bound(aspect: str) -> None:
+    from .gauntlet import measured, subject_of
+    from .oracle_adapter import OracleAdapter
+
+    for dtype in ("float32", "float64"):
+        m, message = measured(subject_of(OracleAdapter(), "sigmoid", aspect, dtype), 1, 2)
+        made = m.row()
+        assert made["verdict"] == "pass", message
+        assert made["bound"] == bound_of("sigmoid", aspect, float_of(dtype))
+    assert made["bound"] > BOUND
+    expected = judge("sigmoid", "float64", x=[-2.0]).value()
+    assert expected.want.dtype == np.float64
+    allowed = expected.tolerance(float_of("float64"), limited=False) - expected.floor
+    assert allowed == pytest.approx(expected.bound * 2.0**-53 * expected.scale)
+
+
+def test_elsewhere_it_is_the_bound() -> None:
+    if floats.extended():
+        assert {bound_of("sigmoid", "value", float_of(d)) for d in DTYPES} == {BOUND}
+
+
+def test_a_function_without_a_certificate_is_named() -> None:
+    with pytest.raises(ValueError, match="nnconform certify nonsense"):
+        certified_error("nonsense", "value")
+
+
+def test_the_environment_says_so(request: pytest.FixtureRequest) -> None:
+    said = "the oracle's certified error is added to the bound of float64"
+    assert (said in describe_longdouble()) is not floats.extended()
+    request.getfixturevalue("no_wider")
+    assert "-bit significand" in describe_longdouble()
+    assert describe_longdouble().endswith(said)
