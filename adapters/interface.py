@@ -389,6 +389,19 @@ class Adapter(ABC):
             found = getattr(found, part)
         return found
 
+    def offers(self, surface: str) -> list[str]:
+        """The public callables of a surface, in alphabetic order: what its ``__all__`` names, or
+        every name without an underscore that is no module, exception or type variable."""
+        namespace = self.lookup(surface)
+        named = getattr(namespace, "__all__", None) or dir(namespace)
+        return sorted(
+            name
+            for name in named
+            if not name.startswith("_")
+            and callable(found := getattr(namespace, name, None))
+            and not (isinstance(found, type) and issubclass(found, BaseException))
+        )
+
     def select(self, function: str, surface: str | None = None, callable: str = "") -> Binding:
         """The binding of a function: the first there is, or that of a surface and callable."""
         mine = [b for b in self.bindings if b.function == function]

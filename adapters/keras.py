@@ -217,6 +217,14 @@ OPS = surface(
     [
         bind("step", "heaviside", "x at_zero"),
         bind("logsumexp", "logsumexp", "x", axis="axis"),
+        bind("sigmoid", "sigmoid", "x"),
+        bind("tanh", "tanh", "x"),
+        bind("hard_tanh", "hard_tanh", "x"),
+        bind("relu", "relu", "x"),
+        bind("leaky_relu", "leaky_relu", "x", slope="negative_slope"),
+        bind("elu", "elu", "x", alpha="alpha"),
+        bind("softmax", "softmax", "x", axis="axis"),
+        bind("log_softmax", "log_softmax", "x", axis="axis"),
     ],
 )
 

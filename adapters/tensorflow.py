@@ -113,7 +113,16 @@ NN = surface(
     ],
 )
 
-MATH = surface("tf.math", [bind("logsumexp", "reduce_logsumexp", "x", axis="axis")])
+MATH = surface(
+    "tf.math",
+    [
+        bind("logsumexp", "reduce_logsumexp", "x", axis="axis"),
+        bind("sigmoid", "sigmoid", "x"),
+        bind("tanh", "tanh", "x"),
+        bind("softmax", "softmax", "x", axis="axis"),
+        bind("log_softmax", "log_softmax", "x", axis="axis"),
+    ],
+)
 
 NUMPY = surface("tf.experimental.numpy", [bind("step", "heaviside", "x at_zero")])
 

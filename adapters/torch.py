@@ -250,6 +250,13 @@ TORCH = surface(
             domains={"at_zero": between(0, 1, 0.0, 0.5, 1.0)},
         ),
         bind("logsumexp", "logsumexp", "x", axis="dim"),
+        bind("sigmoid", "sigmoid", "x"),
+        bind("tanh", "tanh", "x"),
+        bind("relu", "relu", "x"),
+        bind("prelu", "prelu", "x slope"),
+        bind("rrelu", "rrelu", "x", lower="lower", upper="upper"),
+        bind("softmax", "softmax", "x", axis="dim"),
+        bind("log_softmax", "log_softmax", "x", axis="dim"),
     ],
 )
 

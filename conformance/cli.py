@@ -226,6 +226,43 @@ def certify(functions: Sequence[str], reduced: bool, jobs: int | None, out: Path
     return 0 if bool(table["holds"].all()) else 1
 
 
+@cli.command()
+@click.option("--frameworks", metavar="NAMES", help="For example: torch,keras")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="A folder for audit.csv."
+)
+def audit(frameworks: str | None, out: Path | None) -> int:
+    """Public losses and activations, and their parameters, that the catalogue does not cover.
+
+    Exit status: 0 all are bound or left out with a reason, 1 some are not, 2 wrong usage.
+    """
+    from .audit import audit, unexpected
+    from .selection import UsageError, installed, match_frameworks
+
+    with _wrong_usage(UsageError, RuntimeError):
+        table = audit([one.name for one in installed(match_frameworks(frameworks))])
+    if out is not None:
+        with _wrong_usage(OSError):
+            out.mkdir(parents=True, exist_ok=True)
+            table.to_csv(out / "audit.csv", index=False, lineterminator="\n")
+        click.echo(f"written: {out / 'audit.csv'}", err=True)
+    found = unexpected(table)
+    for (framework, version, surface), rows in found.groupby(
+        ["framework", "version", "surface"], sort=False
+    ):
+        click.echo(f"{surface} ({framework} {version})")
+        for status in ("missing", "uncovered"):
+            if named := list(rows.loc[rows["status"] == status, "callable"]):
+                click.echo(f"  {status}: {' '.join(named)}")
+        for row in rows[rows["unreached"] != ""].itertuples():
+            click.echo(f"  {row.callable}: parameters that no binding reaches: {row.unreached}")
+    counts = table["status"].value_counts()
+    said = ", ".join(f"{counts[s]:,} {s}" for s in counts.index)
+    unreached = int((table["unreached"] != "").sum())
+    click.echo(f"{len(table):,} public callables: {said}; {unreached:,} with parameters unreached.")
+    return int(len(found) > 0)
+
+
 def _show(measured: Run) -> None:
     from rich.console import Console
 

@@ -195,7 +195,13 @@ def _prepared(folder: Path) -> Path:
         )
     try:
         (folder / "journal").mkdir(parents=True, exist_ok=True)
-        for pattern in ("measurements.csv", "report.*", "journal/*.jsonl", "journal/*.log"):
+        for pattern in (
+            "measurements.csv",
+            "callables.csv",
+            "report.*",
+            "journal/*.jsonl",
+            "journal/*.log",
+        ):
             for old in folder.glob(pattern):
                 old.unlink()
     except OSError as error:
@@ -225,11 +231,12 @@ def _write_environment(
 
 def _written(folder: Path, record: dict[str, Any], workers: list[Worker]) -> Run:
     from ..reports import gather, write, write_reports
-    from ..reports.table import Run
+    from ..reports.table import Run, gather_callables, write_callables
 
     _write_environment(folder, record, workers)
     made = Run(folder, gather(folder), record)
     write(made.table, folder)
+    write_callables(gather_callables(folder), folder)
     write_reports(made)
     return made
 

@@ -101,12 +101,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def measurement(request: pytest.FixtureRequest) -> Any:
     """The table row that a conformance test measures."""
+    from .audit import bound
     from .measurement import Measurement
 
     subject: Subject = request.param
     rows: Any = request.config.pluginmanager.get_plugin("nnconform-rows")
     subject.adapter.before_call = rows.alive
-    _started(subject)
+    if subject.adapter.name not in _STARTED:
+        _STARTED.add(subject.adapter.name)
+        subject.adapter.start()
+        rows.write("callables", rows=bound(subject.adapter))
     return Measurement(subject)
 
 
@@ -118,12 +122,6 @@ def _subject(item: pytest.Item) -> Subject | None:
 
 
 _STARTED: set[str] = set()
-
-
-def _started(subject: Subject) -> None:
-    if subject.adapter.name not in _STARTED:
-        _STARTED.add(subject.adapter.name)
-        subject.adapter.start()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -49,6 +49,7 @@ _SORT = (
     *("framework", "device", "mode"),
 )
 _MEASUREMENTS, _ENVIRONMENT, _JOURNAL = "measurements.csv", "environment.json", "journal"
+_CALLABLES = "callables.csv"
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -132,6 +133,26 @@ def gather(folder: str | os.PathLike[str]) -> pd.DataFrame:
         for event in journal(folder)
         if event.get("event") == "row" and isinstance(event.get("row"), dict)
     )
+
+
+def gather_callables(folder: str | os.PathLike[str]) -> pd.DataFrame:
+    """What ``folder``'s journal says of the bound callables, in the order of the bindings."""
+    import pandas as pd
+
+    rows = [
+        row
+        for event in journal(folder)
+        if event.get("event") == "callables"
+        for row in event["rows"]
+    ]
+    return pd.DataFrame(rows).drop_duplicates().reset_index(drop=True)
+
+
+def write_callables(table: pd.DataFrame, folder: str | os.PathLike[str]) -> Path:
+    """Write ``table`` to ``folder``/callables.csv, all or nothing, and return that path."""
+    path = Path(folder, _CALLABLES)
+    replace(path, table.to_csv(index=False, lineterminator="\n"))
+    return path
 
 
 def write(table: pd.DataFrame, folder: str | os.PathLike[str]) -> Path:
