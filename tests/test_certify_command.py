@@ -28,7 +28,7 @@ COLUMNS = {
     "environment",
 }
 LINES = list(product(("sigmoid", "softmax"), ("value", "gradient"), ("extended", "float64")))
-PAGE = CERTIFICATE.parents[1] / "docs" / "certificate.md"
+PAGE = Path(__file__).parents[1] / "docs" / "certificate.md"
 
 
 def status(*arguments: str) -> object:
