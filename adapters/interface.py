@@ -85,6 +85,8 @@ class Call:
     layout: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     #: what the constructor is given by position
     constructor_args: tuple[Any, ...] = ()
+    #: the tensor that the call overwrites with its result; it is given a copy
+    overwrites: str = ""
 
 
 Dialect = Mapping[str, Any] | Callable[[Mapping[str, np.ndarray], Mapping[str, Any], str], Mapping]
@@ -121,6 +123,7 @@ class Binding:
     min_rank : the lowest rank of the first input that is documented.
     label : how the table names it, if not by its path.
     no_gradient : inputs that the callable is documented not to differentiate, with the reason.
+    inplace : whether it overwrites its first input with the result.
     """
 
     function: str
@@ -148,6 +151,7 @@ class Binding:
     weights: Literal["leading", "broadcast"] = "leading"
     label: str = ""
     no_gradient: Mapping[str, str] = field(default_factory=dict)
+    inplace: bool = False
     surface: Surface = Surface("")
 
     @property
@@ -223,14 +227,20 @@ class Binding:
             if name in params:  # a parameter that this callable takes as a tensor
                 arrays[name] = np.asarray(params[name], float_of(dtype).dtype)
         args = tuple(Slot(name) for name in self.args if name in arrays)
+        overwrites = self.args[0] if self.inplace else ""
         state = dict(self.attributes)
         state |= {attribute: Slot(name) for name, attribute in self.state.items() if name in arrays}
         if self.surface.style == "function":
-            return Call(self.path, args, keywords, None, arrays, layout=self.layout)
+            return Call(
+                self.path, args, keywords, None, arrays, layout=self.layout, overwrites=overwrites
+            )
         late = {self.keywords[n] for n in self.at_call if n in self.keywords}
         at_call = {k: v for k, v in keywords.items() if k in late}
         constructor = {k: v for k, v in keywords.items() if k not in late}
-        return Call(self.path, args, at_call, constructor, arrays, state, self.layout)
+        return Call(
+            *(self.path, args, at_call, constructor, arrays, state, self.layout),
+            overwrites=overwrites,
+        )
 
 
 def bind(
@@ -258,6 +268,7 @@ def bind(
     weights: Literal["leading", "broadcast"] = "leading",
     label: str = "",
     no_gradient: Mapping[str, str] = NOTHING,
+    inplace: bool = False,
     **keywords: str,
 ) -> Binding:
     """A row of a surface: ``bind("leaky_relu", "leaky_relu", "x", slope="negative_slope")``.
@@ -290,6 +301,7 @@ def bind(
         weights,
         label or (f"{callable}({shown})" if shown else ""),
         no_gradient,
+        inplace,
     )
 
 
@@ -443,8 +455,13 @@ class Adapter(ABC):
     def _execute(self, call: Call, wrt: Sequence[str], cotangent: Any, outcome: Outcome) -> None:
         target = self.lookup(call.path)
         tensors = {name: self.tensor(array) for name, array in call.arrays.items()}
+        overwritten: list[Any] = []
 
         def compute(current: Mapping[str, Any]) -> Any:
+            if call.overwrites:
+                current = {**current, call.overwrites: self.copied(current[call.overwrites])}
+                overwritten[:] = [current[call.overwrites]]
+
             def fill(value: Any) -> Any:
                 return current[value.name] if isinstance(value, Slot) else value
 
@@ -469,6 +486,12 @@ class Adapter(ABC):
         else:
             value = compute(tensors)
         outcome.value = self.array(value)
+        if overwritten:
+            outcome.overwritten = self.array(overwritten[0])
+
+    def copied(self, tensor: Any) -> Any:
+        """A copy of a tensor, for a call that overwrites it; part of the graph of derivatives."""
+        raise NotImplementedError(f"{self.name} has no calls that overwrite tensors")
 
     def set_state(self, made: Any, attribute: str, value: Any, is_tensor: bool) -> None:
         """Put a value, or a tensor, in place of an object's attribute."""
@@ -527,7 +550,9 @@ class Adapter(ABC):
         """
 
         def write(value: Any) -> str:
-            return value.name if isinstance(value, Slot) else repr(value)
+            if isinstance(value, Slot):
+                return f"{value.name}.clone()" if value.name == call.overwrites else value.name
+            return repr(value)
 
         def arguments(args: Iterable[Any], kwargs: Mapping[str, Any]) -> str:
             return ", ".join([*map(write, args), *(f"{k}={write(v)}" for k, v in kwargs.items())])

@@ -170,6 +170,39 @@ def _losses(functional: bool) -> list[Binding]:
     ]
 
 
+#: the parameters of the activations that can overwrite their input
+_KEYWORDS: dict[str, dict[str, Any]] = {
+    "leaky_relu": {"slope": "negative_slope"},
+    "elu": {"alpha": "alpha"},
+    "hard_tanh": {"min_value": "min_val", "max_value": "max_val"},
+    "rrelu": {"lower": "lower", "upper": "upper"},
+}
+
+
+def _in_place(**callables: str) -> list[Binding]:
+    """Activations with ``inplace=True``, by canonical name."""
+    return [
+        bind(
+            function,
+            name,
+            "x",
+            fixed={"inplace": True},
+            inplace=True,
+            attributes={"training": False} if name == "RReLU" else {},
+            **_KEYWORDS.get(function, {}),
+        )
+        for function, name in callables.items()
+    ]
+
+
+def _overwriting(**callables: str) -> list[Binding]:
+    """Activations whose name says that they overwrite their input, by canonical name."""
+    return [
+        bind(function, name, "x", inplace=True, **_KEYWORDS.get(function, {}))
+        for function, name in callables.items()
+    ]
+
+
 FUNCTIONAL = surface(
     "torch.nn.functional",
     [
@@ -190,6 +223,16 @@ FUNCTIONAL = surface(
             random=True,
         ),
         bind("elu", "elu", "x", alpha="alpha"),
+        *_in_place(
+            relu="relu", leaky_relu="leaky_relu", elu="elu", hard_tanh="hardtanh", rrelu="rrelu"
+        ),
+        *_overwriting(
+            relu="relu_",
+            leaky_relu="leaky_relu_",
+            elu="elu_",
+            hard_tanh="hardtanh_",
+            rrelu="rrelu_",
+        ),
         bind("softmax", "softmax", "x", axis="dim"),
         bind("softmax", "softmax", "x", dialect=implicit_axis, label="softmax(dim=None)"),
         bind("log_softmax", "log_softmax", "x", axis="dim"),
@@ -221,6 +264,9 @@ MODULES = surface(
             random=True,
         ),
         bind("elu", "ELU", "x", alpha="alpha"),
+        *_in_place(
+            relu="ReLU", leaky_relu="LeakyReLU", elu="ELU", hard_tanh="Hardtanh", rrelu="RReLU"
+        ),
         bind("softmax", "Softmax", "x", axis="dim"),
         bind("softmax", "Softmax", "x", dialect=implicit_axis, label="Softmax(dim=None)"),
         bind("log_softmax", "LogSoftmax", "x", axis="dim"),
@@ -255,6 +301,7 @@ TORCH = surface(
         bind("relu", "relu", "x"),
         bind("prelu", "prelu", "x slope"),
         bind("rrelu", "rrelu", "x", lower="lower", upper="upper"),
+        *_overwriting(sigmoid="sigmoid_", tanh="tanh_", relu="relu_", rrelu="rrelu_"),
         bind("softmax", "softmax", "x", axis="dim"),
         bind("log_softmax", "log_softmax", "x", axis="dim"),
     ],
@@ -292,6 +339,9 @@ class TorchAdapter(Adapter):
         if tensor.dtype == torch.bfloat16:
             return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
         return tensor.numpy()
+
+    def copied(self, tensor: Any) -> Any:
+        return tensor.clone()
 
     def differentiate(
         self,

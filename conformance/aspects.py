@@ -47,6 +47,9 @@ def value(m: Measurement, case: Case) -> None:
     outcome = executed(m, case, call)
     if outcome is not None and outcome.value is not None:
         m.judge(case, call, outcome.value, m.subject.expected(case).value())
+        if (held := outcome.overwritten) is not None:
+            same = np.array_equal(held, outcome.value, equal_nan=True)
+            m.check(case, call, same, "works in place, but its input does not hold the result")
 
 
 def gradient(m: Measurement, case: Case) -> None:

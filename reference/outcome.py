@@ -20,3 +20,5 @@ class Outcome:
     warnings: list[str] = field(default_factory=list)
     error: BaseException | None = None
     refused: dict[str, str] = field(default_factory=dict)
+    #: of a call that overwrites its first input: what that input holds afterwards
+    overwritten: np.ndarray | None = None
