@@ -119,6 +119,8 @@ class Binding:
     state : canonical inputs that a class keeps as attributes (``PReLU().weight``).
     attributes : values that such attributes are set to (``training``: False).
     legacy : whether it still takes ``size_average`` and ``reduce``.
+    weights : how sample weights may be shaped: along the ``leading`` axes, anything that would
+        ``broadcast``, or as the losses (``full``).
     random : whether its results are drawn, so that it is judged by what must hold of every draw.
     min_rank : the lowest rank of the first input that is documented.
     label : how the table names it, if not by its path.
@@ -148,7 +150,7 @@ class Binding:
     random: bool = False
     min_rank: int = 0
     max_rank: int = 4
-    weights: Literal["leading", "broadcast"] = "leading"
+    weights: Literal["leading", "broadcast", "full"] = "leading"
     label: str = ""
     no_gradient: Mapping[str, str] = field(default_factory=dict)
     inplace: bool = False
@@ -265,7 +267,7 @@ def bind(
     random: bool = False,
     min_rank: int = 0,
     max_rank: int = 4,
-    weights: Literal["leading", "broadcast"] = "leading",
+    weights: Literal["leading", "broadcast", "full"] = "leading",
     label: str = "",
     no_gradient: Mapping[str, str] = NOTHING,
     inplace: bool = False,

@@ -36,15 +36,22 @@ def _losses(functional: bool) -> list[Binding]:
         return function if functional else cls
 
     options: dict[str, Any] = {"reductions": REDUCTION, "legacy": True}
+    # weights of elements, shaped as they are, which the class forms do not take
+    weighted: dict[str, Any] = {"weights": "full", "sample_weight": "weight"} if functional else {}
     return [
-        bind("mean_absolute_error", name("l1_loss", "L1Loss"), "input target", **options),
-        bind("mean_squared_error", name("mse_loss", "MSELoss"), "input target", **options),
+        bind(
+            "mean_absolute_error", name("l1_loss", "L1Loss"), "input target", **options, **weighted
+        ),
+        bind(
+            "mean_squared_error", name("mse_loss", "MSELoss"), "input target", **options, **weighted
+        ),
         bind(
             "huber",
             name("huber_loss", "HuberLoss"),
             "input target",
             delta="delta",
             reductions=REDUCTION,
+            **weighted,
         ),
         bind(
             "smooth_l1",

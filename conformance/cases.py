@@ -259,7 +259,7 @@ def _weights(
     if binding.weights == "leading":
         kept = source.choice(range(min(1, len(shape)), len(shape) + 1))
         shape = shape[:kept]
-    else:
+    elif binding.weights == "broadcast":
         scalar = bool(source.integer(0, 1))
         shape = () if scalar else tuple(s if source.integer(0, 2) else 1 for s in shape)
     weight = source.floats(shape, (0.0, 4.0), kind)
