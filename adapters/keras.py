@@ -196,6 +196,21 @@ def _losses(functional: bool) -> list[Binding]:
     ]
 
 
+def _shared() -> list[Binding]:
+    """The activations that stand in ``keras.activations`` and in ``keras.ops`` alike."""
+    return [
+        bind("relu6", "relu6", "x"),
+        bind("hard_sigmoid", "hard_sigmoid", "x"),
+        bind("hard_swish", "hard_silu", "x"),
+        bind("hard_swish", "hard_swish", "x"),
+        bind("hard_shrink", "hard_shrink", "x", threshold="threshold"),
+        bind("tanh_shrink", "tanh_shrink", "x"),
+        bind("threshold", "threshold", "x", threshold="threshold", value="default_value"),
+        bind("sparse_plus", "sparse_plus", "x"),
+        bind("sparse_sigmoid", "sparse_sigmoid", "x"),
+    ]
+
+
 ACTIVATIONS = surface(
     "keras.activations",
     [
@@ -209,6 +224,7 @@ ACTIVATIONS = surface(
         bind("elu", "elu", "x", alpha="alpha"),
         bind("softmax", "softmax", "x", axis="axis"),
         bind("log_softmax", "log_softmax", "x", axis="axis"),
+        *_shared(),
     ],
 )
 
@@ -217,6 +233,7 @@ OPS = surface(
     [
         bind("step", "heaviside", "x at_zero"),
         bind("logsumexp", "logsumexp", "x", axis="axis"),
+        *_shared(),
     ],
 )
 

@@ -196,6 +196,12 @@ FUNCTIONAL = surface(
         bind(
             "log_softmax", "log_softmax", "x", dialect=implicit_axis, label="log_softmax(dim=None)"
         ),
+        bind("relu6", "relu6", "x"),
+        bind("hard_sigmoid", "hardsigmoid", "x"),
+        bind("hard_swish", "hardswish", "x"),
+        bind("hard_shrink", "hardshrink", "x", threshold="lambd"),
+        bind("tanh_shrink", "tanhshrink", "x"),
+        bind("threshold", "threshold", "x", threshold="threshold", value="value"),
         *_losses(functional=True),
     ],
 )
@@ -225,6 +231,12 @@ MODULES = surface(
         bind("softmax", "Softmax", "x", dialect=implicit_axis, label="Softmax(dim=None)"),
         bind("log_softmax", "LogSoftmax", "x", axis="dim"),
         bind("log_softmax", "LogSoftmax", "x", dialect=implicit_axis, label="LogSoftmax(dim=None)"),
+        bind("relu6", "ReLU6", "x"),
+        bind("hard_sigmoid", "Hardsigmoid", "x"),
+        bind("hard_swish", "Hardswish", "x"),
+        bind("hard_shrink", "Hardshrink", "x", threshold="lambd"),
+        bind("tanh_shrink", "Tanhshrink", "x"),
+        bind("threshold", "Threshold", "x", threshold="threshold", value="value"),
         *_losses(functional=False),
         bind(
             "nll",
@@ -250,6 +262,8 @@ TORCH = surface(
             domains={"at_zero": between(0, 1, 0.0, 0.5, 1.0)},
         ),
         bind("logsumexp", "logsumexp", "x", axis="dim"),
+        bind("hard_shrink", "hardshrink", "x", threshold="lambd"),
+        bind("threshold", "threshold", "x", threshold="threshold", value="value"),
     ],
 )
 

@@ -147,7 +147,8 @@ def _steps(
     if function.inputs[name].kinds[0] == "feature":
         size = np.maximum(size, abs(params.get("eps", 0.0)))
     steps = np.where(size == 0, kind.tiny / kind.u, size)
-    jumps = function.facts.get("jumps", {}).get(name, ())
+    known = function.facts.get("jumps", {})
+    jumps = (known(params) if callable(known) else known).get(name, ())
     return np.where(np.isfinite(steps) & ~np.isin(array, jumps), steps, 0)
 
 
@@ -229,10 +230,12 @@ def _perturbations(
                 with np.errstate(all="ignore"):
                     other[index] = np.clip(array[index] + sign * kind.u * steps[index], low, high)
                 tensors.append({name: other})
+    fixed = function.facts.get("jumps_at", "")  # where the dtype holds it, no rounding moves it
     scalars = [
         {name: value * (1 + sign * kind.u)}
         for name in function.parameters
         if isinstance(value := arguments[name], float) and value != 0 and np.isfinite(value)
+        if name != fixed or kind.round(value) != value
         for sign in (1, -1)
     ]
     return tensors, scalars

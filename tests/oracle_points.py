@@ -244,6 +244,17 @@ CASES: dict[str, list[Case]] = {
             ({"from_logits": True, "blank": 1}, [[0, 2], [2, 2], [0, 0], [0, 2]]),
         )
     ],
+    "relu6": [grid(x=[*REAL, 6.0, 6 - 2.0**-50, 6 + 2.0**-50])],
+    "hard_sigmoid": [grid(x=[*REAL, -3.0, 3.0, -3 + 2.0**-51, 3 - 2.0**-51])],
+    "hard_swish": [grid(x=[*REAL, -3.0, 3.0, -3 + 2.0**-51, 3 - 2.0**-51, -1.5])],
+    "hard_shrink": [grid({"threshold": v}, x=REAL) for v in (0.5, 0.0, 1.0)],
+    "tanh_shrink": [grid(x=[*REAL, 1e-3, -1e-3, 2 - 2.0**-52])],
+    "threshold": [
+        grid({"threshold": t, "value": v}, x=REAL)
+        for t, v in ((1.0, 0.0), (0.1, 3.0), (-2.0, -5.0))
+    ],
+    "sparse_plus": [grid(x=REAL)],
+    "sparse_sigmoid": [grid(x=REAL)],
 }
 
 #: what only a dialect sets, drawn beside the parameters of the catalogue

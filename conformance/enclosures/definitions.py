@@ -428,3 +428,53 @@ def parameter(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(map(ball, value))
     return ball(value) if isinstance(value, float) else value
+
+
+# -- activations: piecewise linear and shrinking ---------------------------------------------------
+
+
+def _beyond(at: Ball, inside: Callable[[], Ball], outside: Callable[[], Ball]) -> Ball:
+    """``outside()`` where ``at`` > 0, else ``inside()``; what jumps has one value at the jump."""
+    return inside() if sign(at) == 0 else piecewise(at, inside, outside)
+
+
+@define(elementwise)
+def relu6(x: Ball) -> Ball:
+    return minimum(maximum(x, 0), 6)
+
+
+@define(elementwise)
+def hard_sigmoid(x: Ball) -> Ball:
+    return minimum(maximum(x / 6 + ball(1) / 2, 0), 1)
+
+
+@define(elementwise)
+def hard_swish(x: Ball) -> Ball:
+    return x * hard_sigmoid(x)
+
+
+@define(elementwise)
+def hard_shrink(x: Ball, threshold: Ball) -> Ball:
+    return _beyond(absolute(x) - threshold, lambda: arb(0), lambda: x)
+
+
+@define(elementwise)
+def tanh_shrink(x: Ball) -> Ball:
+    return x - tanh(x)
+
+
+@define(elementwise)
+def threshold(x: Ball, threshold: Ball, value: Ball) -> Ball:
+    return _beyond(x - threshold, lambda: value, lambda: x)
+
+
+@define(elementwise)
+def sparse_plus(x: Ball) -> Ball:
+    return piecewise(
+        x + 1, lambda: arb(0), lambda: piecewise(x - 1, lambda: (x + 1) ** 2 / 4, lambda: x)
+    )
+
+
+@define(elementwise)
+def sparse_sigmoid(x: Ball) -> Ball:
+    return minimum(maximum((x + 1) / 2, 0), 1)
