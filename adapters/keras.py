@@ -208,6 +208,7 @@ def _shared() -> list[Binding]:
         bind("threshold", "threshold", "x", threshold="threshold", value="default_value"),
         bind("sparse_plus", "sparse_plus", "x"),
         bind("sparse_sigmoid", "sparse_sigmoid", "x"),
+        bind("glu", "glu", "x", axis="axis"),
     ]
 
 

@@ -52,6 +52,7 @@ NN = surface(
         bind("tanh", "tanh", "x"),
         bind("relu", "relu", "x"),
         bind("relu6", "relu6", "x"),
+        bind("crelu", "crelu", "x", axis="axis"),
         bind("leaky_relu", "leaky_relu", "x", slope="alpha"),
         bind("elu", "elu", "x"),
         bind("softmax", "softmax", "x", axis="axis"),

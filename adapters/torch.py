@@ -202,6 +202,9 @@ FUNCTIONAL = surface(
         bind("hard_shrink", "hardshrink", "x", threshold="lambd"),
         bind("tanh_shrink", "tanhshrink", "x"),
         bind("threshold", "threshold", "x", threshold="threshold", value="value"),
+        bind("softmin", "softmin", "x", axis="dim"),
+        bind("softmin", "softmin", "x", dialect=implicit_axis, label="softmin(dim=None)"),
+        bind("glu", "glu", "x", axis="dim"),
         *_losses(functional=True),
     ],
 )
@@ -237,6 +240,12 @@ MODULES = surface(
         bind("hard_shrink", "Hardshrink", "x", threshold="lambd"),
         bind("tanh_shrink", "Tanhshrink", "x"),
         bind("threshold", "Threshold", "x", threshold="threshold", value="value"),
+        bind("softmin", "Softmin", "x", axis="dim"),
+        bind("softmin", "Softmin", "x", dialect=implicit_axis, label="Softmin(dim=None)"),
+        bind(
+            "softmax", "Softmax2d", "x", dialect={"axis": -3}, min_rank=3
+        ),  # (N, C, H, W), (C, H, W)
+        bind("glu", "GLU", "x", axis="dim"),
         *_losses(functional=False),
         bind(
             "nll",

@@ -132,7 +132,7 @@ def _masks(shape: tuple[int, ...], axes: list[int]) -> Iterator[tuple[Any, ...]]
 def _steps(
     function: Function, name: str, array: Array, params: Mapping[str, Any], kind: Float
 ) -> Array:
-    """What "one relative u" is relative to: the input, or its distance from the row's maximum.
+    """What "one relative u" is relative to: the input, or its distance from the row's maximum (minimum).
 
     A zero moves by the smallest normal number, so that a kink at 0 is seen. Where the function
     itself jumps, nothing moves: on which side of ``x > 0`` a number is, is not a matter of rounding.
@@ -141,7 +141,8 @@ def _steps(
     if function.facts.get("shift_invariant") in (True, name):
         axis = params.get("axis", 1)
         with np.errstate(all="ignore"):
-            shifted = np.abs(array - array.max(axis=axis, keepdims=True))
+            end = np.min if function.facts.get("lowest") else np.max
+            shifted = np.abs(array - end(array, axis=axis, keepdims=True))
         return np.where(np.isfinite(shifted), shifted, 0)
     size = np.abs(array)
     if function.inputs[name].kinds[0] == "feature":

@@ -486,3 +486,92 @@ def _(x: Array) -> Array:
 @sparse_sigmoid.kinks
 def _() -> dict[str, list[float]]:
     return {"x": [-1.0, 1.0]}
+
+
+# -- along an axis ---------------------------------------------------------------------------------
+
+
+@activation(
+    inputs={"x": tensor("logits")},
+    params={"axis": axis()},
+    coupled="axis",
+    range=(0, 1),
+    shift_invariant=True,
+    lowest=True,
+    source="torch.nn.Softmin",
+)
+def softmin(x: Array, *, axis: int = -1) -> Array:
+    """exp(−xᵢ) / Σⱼ exp(−xⱼ) along ``axis``."""
+    return primitives.softmax(-x, axis)
+
+
+@softmin.pullback
+def _(cotangent: Array, x: Array, *, axis: int) -> dict[str, Array]:
+    p = primitives.softmax(-x, axis)
+    return {"x": -primitives.log_softmax_pullback(p * cotangent, -x, axis)}
+
+
+@softmin.gradient_intermediate
+def _(x: Array, *, axis: int) -> dict[str, Array]:
+    return {"x": 2 * primitives.softmax(-x, axis)}  # c − Σ p·c
+
+
+@activation(
+    params={"axis": axis()},
+    coupled="axis",
+    even=True,
+    source="https://arxiv.org/abs/1612.08083; torch.nn.GLU",
+)
+def glu(x: Array, *, axis: int = -1) -> Array:
+    """a·σ(b), where a and b are the halves of x along ``axis``, whose size is even."""
+    a, b = _halves(x, axis)
+    return np.where(b < -700, primitives.times_exp(a, b), a * primitives.sigmoid(b))
+
+
+@glu.pullback
+def _(cotangent: Array, x: Array, *, axis: int) -> dict[str, Array]:
+    a, b = _halves(x, axis)
+    e = np.exp(-np.abs(b))
+    slope = np.where(np.abs(b) > 700, primitives.times_exp(a, -np.abs(b)), a * (e / (1 + e) ** 2))
+    return {"x": _joined(cotangent * primitives.sigmoid(b), cotangent * slope, axis)}
+
+
+@glu.gradient_intermediate
+def _(x: Array, *, axis: int) -> dict[str, Array]:
+    a, b = _halves(x, axis)
+    return {"x": _joined(np.zeros_like(a), np.abs(a) * primitives.sigmoid(b), axis)}  # 1 − σ
+
+
+def _halves(x: Array, axis: int) -> tuple[Array, Array]:
+    if x.ndim == 0 or x.shape[axis] % 2:
+        raise ValueError(f"glu: x has shape {x.shape}; axis {axis} must have an even size")
+    first, second = np.split(x, 2, axis=axis)
+    return first, second
+
+
+def _joined(first: Array, second: Array, axis: int) -> Array:
+    """Two halves side by side."""
+    return np.concatenate([first, second], axis=axis)
+
+
+@activation(
+    params={"axis": axis()},
+    coupled="axis",
+    range=(0, np.inf),
+    source="https://arxiv.org/abs/1603.05201; tf.nn.crelu",
+)
+def crelu(x: Array, *, axis: int = -1) -> Array:
+    """max(x, 0) and max(−x, 0), one behind the other along ``axis``, whose size doubles."""
+    return np.concatenate([np.maximum(x, 0), np.maximum(-x, 0)], axis=axis)
+
+
+@crelu.pullback
+def _(cotangent: Array, x: Array, *, axis: int) -> dict[str, Array]:
+    above, below = np.split(cotangent, 2, axis=axis)
+    side = np.where(x > 0, above, np.where(x < 0, -below, 0))
+    return {"x": np.where(np.isnan(x), x, side)}
+
+
+@crelu.kinks
+def _(axis: int) -> dict[str, list[float]]:
+    return {"x": [0.0]}

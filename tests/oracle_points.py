@@ -255,6 +255,13 @@ CASES: dict[str, list[Case]] = {
     ],
     "sparse_plus": [grid(x=REAL)],
     "sparse_sigmoid": [grid(x=REAL)],
+    "softmin": [case(x=ROWS), case({"axis": 0}, x=np.transpose(ROWS[1:6])), case(x=ROWS[1])],
+    "glu": [
+        case(x=[a + b for a, b in itertools.product(ROWS, ROWS)]),
+        case({"axis": 0}, x=[ROWS[1], ROWS[5], ROWS[6], ROWS[9]]),
+        case({"axis": 1}, x=[[ROWS[1], ROWS[2]], [ROWS[3], ROWS[10]]]),
+    ],
+    "crelu": [grid(x=REAL), case({"axis": 0}, x=ROWS), case({"axis": 1}, x=[ROWS])],
 }
 
 #: what only a dialect sets, drawn beside the parameters of the catalogue
@@ -317,7 +324,10 @@ def cases(draw: st.DrawFn, function: Function) -> Case:
             continue
         kind = draw(st.sampled_from(_kinds(function, spec, params)))
         params |= ENCODINGS.get((function.name, kind), {})
-        arrays[spec.name] = draw(_array(kind, _shape(spec.shape, kind, further, draw), params))
+        shape = _shape(spec.shape, kind, further, draw)
+        if function.facts.get("even"):
+            shape = (*shape[:-1], 2 * shape[-1])
+        arrays[spec.name] = draw(_array(kind, shape, params))
     return arrays, params
 
 

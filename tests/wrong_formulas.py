@@ -295,4 +295,9 @@ MUTANTS: list[Mutant] = [
     Mutant("float32-value", "threshold", "a parameter at float32", lambda x, threshold, value: np.where(x <= threshold, x.dtype.type(at_float32(value)), x)),
     Mutant("expanded", "sparse_plus", "x²/4 + x/2 + 1/4 cancels near −1", lambda x: np.where(x >= 1, x, np.where(x <= -1, 0, x * x / 4 + x / 2 + 0.25))),
     Mutant("sum-of-absolutes", "sparse_sigmoid", "|x + 1| − |x − 1| cancels", lambda x: (np.abs(x + 1) - np.abs(x - 1) + 2) / 4),
+    Mutant("no-shift", "softmin", "∞/∞", lambda x, axis: np.exp(-x) / np.exp(-x).sum(axis=axis, keepdims=True)),
+    Mutant("plain-jacobian", "softmin", "c − Σ p·c cancels", gradient=lambda c, x, axis: softmax(-x, axis) * ((c * softmax(-x, axis)).sum(axis=axis, keepdims=True) - c)),
+    Mutant("reciprocal", "glu", "e⁻ᵇ overflows below −709", lambda x, axis: np.split(x, 2, axis)[0] * plain_sigmoid(np.split(x, 2, axis)[1]), in_=FLOAT64),
+    Mutant("y-one-minus-y", "glu", "1 − σ cancels", gradient=lambda c, x, axis: (lambda a, s: np.concatenate([c * s, c * a * s * (1 - s)], axis))(np.split(x, 2, axis)[0], primitives.sigmoid(np.split(x, 2, axis)[1]))),
+    Mutant("quotients", "crelu", "0/0 at the kink", gradient=lambda c, x, axis: (lambda a, b: (a * (1 + x / np.abs(x)) - b * (1 - x / np.abs(x))) / 2)(*np.split(c, 2, axis))),
 ]  # fmt: skip

@@ -31,7 +31,7 @@ from .balls import (
     times,
     total,
 )
-from .layouts import Layout, by_channel, elementwise, grouped, rows, sequences
+from .layouts import Layout, by_channel, doubled, elementwise, grouped, halves, rows, sequences
 
 Row = Sequence[Ball]
 
@@ -43,7 +43,7 @@ class Definition:
     ``discrete`` inputs (a sign, a bit) do not vary. ``roots`` names results that may vanish where no
     float is: ``value``, or the input of a gradient; it may depend on the parameters. Near such a
     root an error counts in units of u·scale. The inputs ``differences`` count by their distance
-    from the row's maximum. Of the inputs ``together`` only differences count: the gradient of one
+    from the row's maximum, with a minus from its minimum. Of the inputs ``together`` only differences count: the gradient of one
     is minus the sum of the others', and is conditioned like that sum.
     """
 
@@ -478,3 +478,24 @@ def sparse_plus(x: Ball) -> Ball:
 @define(elementwise)
 def sparse_sigmoid(x: Ball) -> Ball:
     return minimum(maximum((x + 1) / 2, 0), 1)
+
+
+# -- activations along an axis ---------------------------------------------------------------------
+
+
+@define(rows(-1, gives="row"), roots="x", differences="-x")
+def softmin(x: Row, axis: int = -1) -> Row:
+    e = [exp(-t) for t in x]
+    every = total(e)
+    return [t / every for t in e]
+
+
+@define(halves)
+def glu(x: Row, axis: int = -1) -> Ball:
+    a, b = x
+    return a * sigmoid(b)
+
+
+@define(doubled)
+def crelu(x: Ball, axis: int = -1) -> Row:
+    return [maximum(x, 0), maximum(-x, 0)]
