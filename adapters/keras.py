@@ -196,6 +196,22 @@ def _losses(functional: bool) -> list[Binding]:
     ]
 
 
+def _shared() -> list[Binding]:
+    """The activations that stand in ``keras.activations`` and in ``keras.ops`` alike."""
+    return [
+        bind("relu6", "relu6", "x"),
+        bind("hard_sigmoid", "hard_sigmoid", "x"),
+        bind("hard_swish", "hard_silu", "x"),
+        bind("hard_swish", "hard_swish", "x"),
+        bind("hard_shrink", "hard_shrink", "x", threshold="threshold"),
+        bind("tanh_shrink", "tanh_shrink", "x"),
+        bind("threshold", "threshold", "x", threshold="threshold", value="default_value"),
+        bind("sparse_plus", "sparse_plus", "x"),
+        bind("sparse_sigmoid", "sparse_sigmoid", "x"),
+        bind("glu", "glu", "x", axis="axis"),
+    ]
+
+
 ACTIVATIONS = surface(
     "keras.activations",
     [
@@ -209,6 +225,7 @@ ACTIVATIONS = surface(
         bind("elu", "elu", "x", alpha="alpha"),
         bind("softmax", "softmax", "x", axis="axis"),
         bind("log_softmax", "log_softmax", "x", axis="axis"),
+        *_shared(),
     ],
 )
 
@@ -225,6 +242,7 @@ OPS = surface(
         bind("elu", "elu", "x", alpha="alpha"),
         bind("softmax", "softmax", "x", axis="axis"),
         bind("log_softmax", "log_softmax", "x", axis="axis"),
+        *_shared(),
     ],
 )
 

@@ -51,6 +51,8 @@ NN = surface(
         bind("sigmoid", "sigmoid", "x"),
         bind("tanh", "tanh", "x"),
         bind("relu", "relu", "x"),
+        bind("relu6", "relu6", "x"),
+        bind("crelu", "crelu", "x", axis="axis"),
         bind("leaky_relu", "leaky_relu", "x", slope="alpha"),
         bind("elu", "elu", "x"),
         bind("softmax", "softmax", "x", axis="axis"),

@@ -246,6 +246,15 @@ FUNCTIONAL = surface(
         bind(
             "log_softmax", "log_softmax", "x", dialect=implicit_axis, label="log_softmax(dim=None)"
         ),
+        bind("relu6", "relu6", "x"),
+        bind("hard_sigmoid", "hardsigmoid", "x"),
+        bind("hard_swish", "hardswish", "x"),
+        bind("hard_shrink", "hardshrink", "x", threshold="lambd"),
+        bind("tanh_shrink", "tanhshrink", "x"),
+        bind("threshold", "threshold", "x", threshold="threshold", value="value"),
+        bind("softmin", "softmin", "x", axis="dim"),
+        bind("softmin", "softmin", "x", dialect=implicit_axis, label="softmin(dim=None)"),
+        bind("glu", "glu", "x", axis="dim"),
         *_losses(functional=True),
     ],
 )
@@ -278,6 +287,18 @@ MODULES = surface(
         bind("softmax", "Softmax", "x", dialect=implicit_axis, label="Softmax(dim=None)"),
         bind("log_softmax", "LogSoftmax", "x", axis="dim"),
         bind("log_softmax", "LogSoftmax", "x", dialect=implicit_axis, label="LogSoftmax(dim=None)"),
+        bind("relu6", "ReLU6", "x"),
+        bind("hard_sigmoid", "Hardsigmoid", "x"),
+        bind("hard_swish", "Hardswish", "x"),
+        bind("hard_shrink", "Hardshrink", "x", threshold="lambd"),
+        bind("tanh_shrink", "Tanhshrink", "x"),
+        bind("threshold", "Threshold", "x", threshold="threshold", value="value"),
+        bind("softmin", "Softmin", "x", axis="dim"),
+        bind("softmin", "Softmin", "x", dialect=implicit_axis, label="Softmin(dim=None)"),
+        bind(
+            "softmax", "Softmax2d", "x", dialect={"axis": -3}, min_rank=3
+        ),  # (N, C, H, W), (C, H, W)
+        bind("glu", "GLU", "x", axis="dim"),
         *_losses(functional=False),
         bind(
             "nll",
@@ -311,6 +332,8 @@ TORCH = surface(
         *_overwriting(sigmoid="sigmoid_", tanh="tanh_", relu="relu_", rrelu="rrelu_"),
         bind("softmax", "softmax", "x", axis="dim"),
         bind("log_softmax", "log_softmax", "x", axis="dim"),
+        bind("hard_shrink", "hardshrink", "x", threshold="lambd"),
+        bind("threshold", "threshold", "x", threshold="threshold", value="value"),
     ],
 )
 

@@ -65,6 +65,10 @@ def build(binding: Binding, dtype: str, source: Source) -> Case:
     if not callable(binding.dialect):
         fixed = {k: v for k, v in binding.dialect.items() if not callable(v)}
         structural |= {k: v for k, v in fixed.items() if k not in params}
+    if function.facts.get("even"):
+        sizes = list(dims["S"])
+        sizes[structural["axis"]] *= 2
+        dims["S"] = tuple(sizes)
     inputs: dict[str, np.ndarray] = {}
     for name, spec in function.inputs.items():
         if name in binding.implied:

@@ -132,7 +132,7 @@ def _masks(shape: tuple[int, ...], axes: list[int]) -> Iterator[tuple[Any, ...]]
 def _steps(
     function: Function, name: str, array: Array, params: Mapping[str, Any], kind: Float
 ) -> Array:
-    """What "one relative u" is relative to: the input, or its distance from the row's maximum.
+    """What "one relative u" is relative to: the input, or its distance from the row's maximum (minimum).
 
     A zero moves by the smallest normal number, so that a kink at 0 is seen. Where the function
     itself jumps, nothing moves: on which side of ``x > 0`` a number is, is not a matter of rounding.
@@ -141,13 +141,15 @@ def _steps(
     if function.facts.get("shift_invariant") in (True, name):
         axis = params.get("axis", 1)
         with np.errstate(all="ignore"):
-            shifted = np.abs(array - array.max(axis=axis, keepdims=True))
+            end = np.min if function.facts.get("lowest") else np.max
+            shifted = np.abs(array - end(array, axis=axis, keepdims=True))
         return np.where(np.isfinite(shifted), shifted, 0)
     size = np.abs(array)
     if function.inputs[name].kinds[0] == "feature":
         size = np.maximum(size, abs(params.get("eps", 0.0)))
     steps = np.where(size == 0, kind.tiny / kind.u, size)
-    jumps = function.facts.get("jumps", {}).get(name, ())
+    known = function.facts.get("jumps", {})
+    jumps = (known(params) if callable(known) else known).get(name, ())
     return np.where(np.isfinite(steps) & ~np.isin(array, jumps), steps, 0)
 
 
@@ -229,10 +231,12 @@ def _perturbations(
                 with np.errstate(all="ignore"):
                     other[index] = np.clip(array[index] + sign * kind.u * steps[index], low, high)
                 tensors.append({name: other})
+    fixed = function.facts.get("jumps_at", "")  # where the dtype holds it, no rounding moves it
     scalars = [
         {name: value * (1 + sign * kind.u)}
         for name in function.parameters
         if isinstance(value := arguments[name], float) and value != 0 and np.isfinite(value)
+        if name != fixed or kind.round(value) != value
         for sign in (1, -1)
     ]
     return tensors, scalars

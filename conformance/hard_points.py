@@ -388,6 +388,8 @@ def _rows(
         widths = [1, 3]
     if "G" in shape:
         widths = [params.get("groups", 2) * n for n in (1, 2)]
+    if function.facts.get("even"):
+        widths = [2 * w for w in widths]
     if "C" in shape:
         widths = [w for w in widths if w > 1]
     optional = [n for n, s in function.inputs.items() if s.optional]

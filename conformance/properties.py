@@ -252,7 +252,7 @@ def _symmetric(e: Examination) -> Iterator[Statement]:
     yield Equation("f(x, y) = f(y, x)", other, y, np.abs(y))
 
 
-@holds_for(lambda f: f.name in ("softmax", "log_softmax", "cross_entropy"))
+@holds_for(lambda f: f.name in ("softmax", "log_softmax", "softmin", "cross_entropy"))
 def _shift_invariant(e: Examination) -> Iterator[Statement]:
     name = "x" if "x" in e.case.inputs else "input"
     kind = e.m.subject.kind
@@ -326,7 +326,7 @@ def _smooth_at_joints(e: Examination) -> Iterator[Statement]:
     yield Equation("gradient continuous at the joint", sides[0], sides[1], 2 * np.abs(sides[1]))
 
 
-@holds_for(named("softmax"))
+@holds_for(named("softmax", "softmin"))
 def _rows_sum_to_one(e: Examination) -> Iterator[Statement]:
     axis = e.params["axis"]
     total = e.value().sum(axis=axis)

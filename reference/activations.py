@@ -335,3 +335,243 @@ def _(cotangent: Array, x: Array, *, axis: int) -> dict[str, Array]:
 @logsumexp.intermediate
 def _(x: Array, *, axis: int) -> Array:
     return np.abs(np.max(x, axis=axis)) + 1
+
+
+# -- piecewise linear and shrinking ----------------------------------------------------------------
+
+
+@activation(
+    range=(0, 6),
+    monotonic=True,
+    source="Krizhevsky 2010, Convolutional deep belief networks on CIFAR-10; torch.nn.ReLU6",
+)
+def relu6(x: Array) -> Array:
+    """min(max(x, 0), 6)."""
+    return np.minimum(np.maximum(x, 0), 6)
+
+
+@relu6.derivative
+def _(x: Array) -> Array:
+    return np.where(np.isnan(x), x, (x > 0) & (x < 6)).astype(x.dtype)
+
+
+@relu6.kinks
+def _() -> dict[str, list[float]]:
+    return {"x": [0.0, 6.0]}
+
+
+@activation(range=(0, 1), monotonic=True, source="torch.nn.Hardsigmoid")
+def hard_sigmoid(x: Array) -> Array:
+    """min(max(x/6 + 1/2, 0), 1).
+
+    The older slope, 0.2·x + 0.5, is on no surface that is bound here.
+    """
+    return np.minimum(np.maximum(x + 3, 0), 6) / 6
+
+
+@hard_sigmoid.derivative
+def _(x: Array) -> Array:
+    inside = (x > -3) & (x < 3)
+    return np.where(np.isnan(x), x, inside).astype(x.dtype) / 6
+
+
+@hard_sigmoid.kinks
+def _() -> dict[str, list[float]]:
+    return {"x": [-3.0, 3.0]}
+
+
+@activation(range=(-0.375, np.inf), source="https://arxiv.org/abs/1905.02244; torch.nn.Hardswish")
+def hard_swish(x: Array) -> Array:
+    """x·min(max(x + 3, 0), 6)/6, also called hard SiLU: 0 for x ≤ −3, x for x ≥ 3."""
+    return np.where(x >= 3, x, np.where(x <= -3, 0, x * ((x + 3) / 6)))
+
+
+@hard_swish.derivative
+def _(x: Array) -> Array:
+    return np.where(x >= 3, 1, np.where(x <= -3, 0, (2 * x + 3) / 6))
+
+
+@hard_swish.kinks
+def _() -> dict[str, list[float]]:
+    return {"x": [-3.0, 3.0]}
+
+
+@activation(
+    params={"threshold": between(0, 4, 0.5, 0.0, 1.0)},
+    monotonic=True,
+    odd=True,
+    jumps=lambda p: {"x": (-p["threshold"], p["threshold"])},
+    jumps_at="threshold",
+    source="torch.nn.Hardshrink",
+)
+def hard_shrink(x: Array, *, threshold: float = 0.5) -> Array:
+    """x for |x| > λ, 0 between (λ = ``threshold``)."""
+    return np.where(np.abs(x) <= threshold, 0, x)
+
+
+@hard_shrink.derivative
+def _(x: Array, *, threshold: float) -> Array:
+    return np.where(np.isnan(x), x, np.abs(x) > threshold).astype(x.dtype)
+
+
+@activation(monotonic=True, odd=True, source="torch.nn.Tanhshrink")
+def tanh_shrink(x: Array) -> Array:
+    """x − tanh(x)."""
+    return primitives.tanh_rest(x)
+
+
+@tanh_shrink.derivative
+def _(x: Array) -> Array:
+    return np.tanh(x) ** 2
+
+
+@tanh_shrink.intermediate
+def _(x: Array) -> Array:
+    return np.abs(x)  # x − tanh(x) is x³/3 near 0
+
+
+@tanh_shrink.gradient_intermediate
+def _(x: Array) -> dict[str, Array]:
+    return {"x": np.ones_like(x)}  # 1 − (1 − tanh²)
+
+
+@activation(
+    params={
+        "threshold": between(-8, 8, 1.0, 0.0, -0.5),
+        "value": between(-8, 8, 0.0, -2.0, 5.0),
+    },
+    monotonic=lambda p: p["value"] <= p["threshold"],
+    range=lambda p: (min(p["value"], p["threshold"]), np.inf),
+    jumps=lambda p: {"x": (p["threshold"],)},
+    jumps_at="threshold",
+    source="torch.nn.Threshold; with the defaults https://arxiv.org/abs/1402.3337",
+)
+def threshold(x: Array, *, threshold: float = 1.0, value: float = 0.0) -> Array:
+    """x for x > ``threshold``, ``value`` below and at it."""
+    return np.where(x <= threshold, x.dtype.type(value), x)
+
+
+@threshold.derivative
+def _(x: Array, *, threshold: float, value: float) -> Array:
+    return np.where(np.isnan(x), x, x > threshold).astype(x.dtype)
+
+
+@activation(range=(0, np.inf), monotonic=True, source="keras.activations.sparse_plus")
+def sparse_plus(x: Array) -> Array:
+    """0 for x ≤ −1, (x + 1)²/4 between, x for x ≥ 1: the integral of the sparse sigmoid."""
+    return np.where(x >= 1, x, np.maximum(np.minimum(x, 1) + 1, 0) ** 2 / 4)
+
+
+@sparse_plus.derivative
+def _(x: Array) -> Array:
+    return sparse_sigmoid.formula(x)
+
+
+@activation(
+    range=(0, 1),
+    monotonic=True,
+    source="https://arxiv.org/abs/1901.02324; keras.activations.sparse_sigmoid",
+)
+def sparse_sigmoid(x: Array) -> Array:
+    """min(max((x + 1)/2, 0), 1)."""
+    return np.minimum(np.maximum(x + 1, 0), 2) / 2
+
+
+@sparse_sigmoid.derivative
+def _(x: Array) -> Array:
+    inside = (x > -1) & (x < 1)
+    return np.where(np.isnan(x), x, inside).astype(x.dtype) / 2
+
+
+@sparse_sigmoid.kinks
+def _() -> dict[str, list[float]]:
+    return {"x": [-1.0, 1.0]}
+
+
+# -- along an axis ---------------------------------------------------------------------------------
+
+
+@activation(
+    inputs={"x": tensor("logits")},
+    params={"axis": axis()},
+    coupled="axis",
+    range=(0, 1),
+    shift_invariant=True,
+    lowest=True,
+    source="torch.nn.Softmin",
+)
+def softmin(x: Array, *, axis: int = -1) -> Array:
+    """exp(−xᵢ) / Σⱼ exp(−xⱼ) along ``axis``."""
+    return primitives.softmax(-x, axis)
+
+
+@softmin.pullback
+def _(cotangent: Array, x: Array, *, axis: int) -> dict[str, Array]:
+    p = primitives.softmax(-x, axis)
+    return {"x": -primitives.log_softmax_pullback(p * cotangent, -x, axis)}
+
+
+@softmin.gradient_intermediate
+def _(x: Array, *, axis: int) -> dict[str, Array]:
+    return {"x": 2 * primitives.softmax(-x, axis)}  # c − Σ p·c
+
+
+@activation(
+    params={"axis": axis()},
+    coupled="axis",
+    even=True,
+    source="https://arxiv.org/abs/1612.08083; torch.nn.GLU",
+)
+def glu(x: Array, *, axis: int = -1) -> Array:
+    """a·σ(b), where a and b are the halves of x along ``axis``, whose size is even."""
+    a, b = _halves(x, axis)
+    return np.where(b < -700, primitives.times_exp(a, b), a * primitives.sigmoid(b))
+
+
+@glu.pullback
+def _(cotangent: Array, x: Array, *, axis: int) -> dict[str, Array]:
+    a, b = _halves(x, axis)
+    e = np.exp(-np.abs(b))
+    slope = np.where(np.abs(b) > 700, primitives.times_exp(a, -np.abs(b)), a * (e / (1 + e) ** 2))
+    return {"x": _joined(cotangent * primitives.sigmoid(b), cotangent * slope, axis)}
+
+
+@glu.gradient_intermediate
+def _(x: Array, *, axis: int) -> dict[str, Array]:
+    a, b = _halves(x, axis)
+    return {"x": _joined(np.zeros_like(a), np.abs(a) * primitives.sigmoid(b), axis)}  # 1 − σ
+
+
+def _halves(x: Array, axis: int) -> tuple[Array, Array]:
+    if x.ndim == 0 or x.shape[axis] % 2:
+        raise ValueError(f"glu: x has shape {x.shape}; axis {axis} must have an even size")
+    first, second = np.split(x, 2, axis=axis)
+    return first, second
+
+
+def _joined(first: Array, second: Array, axis: int) -> Array:
+    """Two halves side by side."""
+    return np.concatenate([first, second], axis=axis)
+
+
+@activation(
+    params={"axis": axis()},
+    coupled="axis",
+    range=(0, np.inf),
+    source="https://arxiv.org/abs/1603.05201; tf.nn.crelu",
+)
+def crelu(x: Array, *, axis: int = -1) -> Array:
+    """max(x, 0) and max(−x, 0), one behind the other along ``axis``, whose size doubles."""
+    return np.concatenate([np.maximum(x, 0), np.maximum(-x, 0)], axis=axis)
+
+
+@crelu.pullback
+def _(cotangent: Array, x: Array, *, axis: int) -> dict[str, Array]:
+    above, below = np.split(cotangent, 2, axis=axis)
+    side = np.where(x > 0, above, np.where(x < 0, -below, 0))
+    return {"x": np.where(np.isnan(x), x, side)}
+
+
+@crelu.kinks
+def _(axis: int) -> dict[str, list[float]]:
+    return {"x": [0.0]}

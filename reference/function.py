@@ -163,7 +163,9 @@ class Function:
     parameters: Mapping[str, Parameter]
     #: dimensions along which the elements of one sample influence each other
     coupled: frozenset[str]
-    #: facts: range, monotonic, nonnegative, zero_at_agreement, shift_invariant, odd, jumps, source, …
+    #: facts: range, monotonic, nonnegative, zero_at_agreement, shift_invariant, odd, source, jumps
+    #: (the numbers at which it is discontinuous), jumps_at (the parameter that says where), lowest
+    #: (shifts count from a row's minimum), even (the size along the axis is), …
     facts: Mapping[str, Any] = field(default_factory=dict)
     _pullback: Gradient | None = None
     _mean: Callable[..., Array] | None = None

@@ -217,3 +217,19 @@ def along(vector: Array | None, ndim: int, axis: int, dtype: np.dtype) -> Array:
     shape = [1] * ndim
     shape[axis] = -1
     return np.reshape(vector, shape)
+
+
+def tanh_rest(x: Array) -> Array:
+    """x − tanh(x): where that cancels, Σ 2k·x²ᵏ⁺¹/(2k+1)! over cosh x, a series without signs."""
+    near = np.minimum(np.abs(x), 2)
+    square, series = near * near, np.ones_like(x)
+    for k in range(18, 0, -1):
+        series = 1 + series * square / (2 * k * (2 * k + 3))
+    small = near * square / 3 * series / np.cosh(near)
+    return np.where(np.abs(x) < 2, np.copysign(small, x), x - np.tanh(x))
+
+
+def times_exp(x: Array, y: Array) -> Array:
+    """x·eʸ, where eʸ alone underflows."""
+    half = np.exp(y / 2)
+    return x * half * half

@@ -244,6 +244,24 @@ CASES: dict[str, list[Case]] = {
             ({"from_logits": True, "blank": 1}, [[0, 2], [2, 2], [0, 0], [0, 2]]),
         )
     ],
+    "relu6": [grid(x=[*REAL, 6.0, 6 - 2.0**-50, 6 + 2.0**-50])],
+    "hard_sigmoid": [grid(x=[*REAL, -3.0, 3.0, -3 + 2.0**-51, 3 - 2.0**-51])],
+    "hard_swish": [grid(x=[*REAL, -3.0, 3.0, -3 + 2.0**-51, 3 - 2.0**-51, -1.5])],
+    "hard_shrink": [grid({"threshold": v}, x=REAL) for v in (0.5, 0.0, 1.0)],
+    "tanh_shrink": [grid(x=[*REAL, 1e-3, -1e-3, 2 - 2.0**-52])],
+    "threshold": [
+        grid({"threshold": t, "value": v}, x=REAL)
+        for t, v in ((1.0, 0.0), (0.1, 3.0), (-2.0, -5.0))
+    ],
+    "sparse_plus": [grid(x=REAL)],
+    "sparse_sigmoid": [grid(x=REAL)],
+    "softmin": [case(x=ROWS), case({"axis": 0}, x=np.transpose(ROWS[1:6])), case(x=ROWS[1])],
+    "glu": [
+        case(x=[a + b for a, b in itertools.product(ROWS, ROWS)]),
+        case({"axis": 0}, x=[ROWS[1], ROWS[5], ROWS[6], ROWS[9]]),
+        case({"axis": 1}, x=[[ROWS[1], ROWS[2]], [ROWS[3], ROWS[10]]]),
+    ],
+    "crelu": [grid(x=REAL), case({"axis": 0}, x=ROWS), case({"axis": 1}, x=[ROWS])],
 }
 
 #: what only a dialect sets, drawn beside the parameters of the catalogue
@@ -306,7 +324,10 @@ def cases(draw: st.DrawFn, function: Function) -> Case:
             continue
         kind = draw(st.sampled_from(_kinds(function, spec, params)))
         params |= ENCODINGS.get((function.name, kind), {})
-        arrays[spec.name] = draw(_array(kind, _shape(spec.shape, kind, further, draw), params))
+        shape = _shape(spec.shape, kind, further, draw)
+        if function.facts.get("even"):
+            shape = (*shape[:-1], 2 * shape[-1])
+        arrays[spec.name] = draw(_array(kind, shape, params))
     return arrays, params
 
 

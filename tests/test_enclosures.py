@@ -282,7 +282,10 @@ def somewhere(function: Function, params: dict[str, Any]) -> dict[str, Array]:
         if kind in INTEGER_KINDS:
             inputs[name] = np.array(WHOLE[kind])
         else:
-            inputs[name] = random.uniform(*RANGES.get(kind, (-3, 3)), SIZES[spec.shape])
+            shape = SIZES[spec.shape]
+            if function.facts.get("even"):
+                shape = (*shape[:-1], 2 * shape[-1])
+            inputs[name] = random.uniform(*RANGES.get(kind, (-3, 3)), shape)
     return inputs
 
 

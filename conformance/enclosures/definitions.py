@@ -31,7 +31,7 @@ from .balls import (
     times,
     total,
 )
-from .layouts import Layout, by_channel, elementwise, grouped, rows, sequences
+from .layouts import Layout, by_channel, doubled, elementwise, grouped, halves, rows, sequences
 
 Row = Sequence[Ball]
 
@@ -43,7 +43,7 @@ class Definition:
     ``discrete`` inputs (a sign, a bit) do not vary. ``roots`` names results that may vanish where no
     float is: ``value``, or the input of a gradient; it may depend on the parameters. Near such a
     root an error counts in units of u·scale. The inputs ``differences`` count by their distance
-    from the row's maximum. Of the inputs ``together`` only differences count: the gradient of one
+    from the row's maximum, with a minus from its minimum. Of the inputs ``together`` only differences count: the gradient of one
     is minus the sum of the others', and is conditioned like that sum.
     """
 
@@ -428,3 +428,74 @@ def parameter(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(map(ball, value))
     return ball(value) if isinstance(value, float) else value
+
+
+# -- activations: piecewise linear and shrinking ---------------------------------------------------
+
+
+def _beyond(at: Ball, inside: Callable[[], Ball], outside: Callable[[], Ball]) -> Ball:
+    """``outside()`` where ``at`` > 0, else ``inside()``; what jumps has one value at the jump."""
+    return inside() if sign(at) == 0 else piecewise(at, inside, outside)
+
+
+@define(elementwise)
+def relu6(x: Ball) -> Ball:
+    return minimum(maximum(x, 0), 6)
+
+
+@define(elementwise)
+def hard_sigmoid(x: Ball) -> Ball:
+    return minimum(maximum(x / 6 + ball(1) / 2, 0), 1)
+
+
+@define(elementwise)
+def hard_swish(x: Ball) -> Ball:
+    return x * hard_sigmoid(x)
+
+
+@define(elementwise)
+def hard_shrink(x: Ball, threshold: Ball) -> Ball:
+    return _beyond(absolute(x) - threshold, lambda: arb(0), lambda: x)
+
+
+@define(elementwise)
+def tanh_shrink(x: Ball) -> Ball:
+    return x - tanh(x)
+
+
+@define(elementwise)
+def threshold(x: Ball, threshold: Ball, value: Ball) -> Ball:
+    return _beyond(x - threshold, lambda: value, lambda: x)
+
+
+@define(elementwise)
+def sparse_plus(x: Ball) -> Ball:
+    return piecewise(
+        x + 1, lambda: arb(0), lambda: piecewise(x - 1, lambda: (x + 1) ** 2 / 4, lambda: x)
+    )
+
+
+@define(elementwise)
+def sparse_sigmoid(x: Ball) -> Ball:
+    return minimum(maximum((x + 1) / 2, 0), 1)
+
+
+# -- activations along an axis ---------------------------------------------------------------------
+
+
+@define(rows(-1, gives="row"), roots="x", differences="-x")
+def softmin(x: Row, axis: int = -1) -> Row:
+    e = [exp(-t) for t in x]
+    every = total(e)
+    return [t / every for t in e]
+
+
+@define(halves)
+def glu(x: Row, axis: int = -1) -> Ball:
+    a, b = x
+    return a * sigmoid(b)
+
+
+@define(doubled)
+def crelu(x: Ball, axis: int = -1) -> Row:
+    return [maximum(x, 0), maximum(-x, 0)]

@@ -83,3 +83,22 @@ def sequences(at: Mapping[str, Array], params: Mapping[str, Any]) -> Cut:
         for n in range(at["log_probs"].shape[1])
     ]
     return Cut(samples, [[n] for n in range(len(samples))], (len(samples),))
+
+
+def halves(at: Mapping[str, Array], params: Mapping[str, Any]) -> Cut:
+    """Each number of the first half along ``axis`` with its like in the second gives one number."""
+    x = at["x"]
+    first, second = np.split(x, 2, axis=params["axis"])
+    pairs = np.stack([first.ravel(), second.ravel()], axis=1).tolist()
+    return Cut([{"x": pair} for pair in pairs], [[i] for i in range(len(pairs))], first.shape)
+
+
+def doubled(at: Mapping[str, Array], params: Mapping[str, Any]) -> Cut:
+    """One sample an element, which gives two numbers: one in each half along ``axis``."""
+    x = at["x"]
+    shape = list(x.shape)
+    shape[params["axis"]] *= 2
+    where = np.arange(np.prod(shape, dtype=int)).reshape(shape)
+    first, second = np.split(where, 2, axis=params["axis"])
+    outputs = np.stack([first.ravel(), second.ravel()], axis=1).tolist()
+    return Cut([{"x": int(i)} for i in x.ravel()], outputs, tuple(shape))

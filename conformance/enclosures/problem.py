@@ -171,6 +171,9 @@ class Problem:
             if entry.name in self.definition.differences:
                 row = [self.numbers[entry.name][i] for i in sample[entry.name]]
                 number = number - max(row, key=lambda x: float(x))
+            elif f"-{entry.name}" in self.definition.differences:
+                row = [self.numbers[entry.name][i] for i in sample[entry.name]]
+                number = number - min(row, key=lambda x: float(x))
             sized.append((entry, abs(number)))
         for name, value in self.params.items():
             if isinstance(value, arb) and value.is_finite():
