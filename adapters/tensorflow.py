@@ -28,6 +28,12 @@ REDUCTION = (
     Spelling("default", "nonzero_mean"),
 )
 
+#: ``approximate=True`` of tf.nn.gelu: "Whether to enable approximation", by tanh in its source
+TANH = {"approximate": "tanh"}
+
+#: tf.math.softplus: "log(exp(features) + 1)", everywhere
+SMOOTH = {"threshold": np.inf}
+
 #: the class axis of TensorFlow's losses, unless they are told another
 LAST = {"axis": -1}
 
@@ -53,6 +59,13 @@ NN = surface(
         bind("relu", "relu", "x"),
         bind("leaky_relu", "leaky_relu", "x", slope="alpha"),
         bind("elu", "elu", "x"),
+        bind("gelu", "gelu", "x"),
+        bind("gelu", "gelu", "x", fixed={"approximate": True}, dialect=TANH),
+        bind("silu", "silu", "x", beta="beta"),
+        bind("silu", "swish", "x", beta="beta"),
+        bind("softplus", "softplus", "x", dialect=SMOOTH),
+        bind("selu", "selu", "x"),
+        bind("softsign", "softsign", "x"),
         bind("softmax", "softmax", "x", axis="axis"),
         bind("log_softmax", "log_softmax", "x", axis="axis"),
         bind(
@@ -113,7 +126,15 @@ NN = surface(
     ],
 )
 
-MATH = surface("tf.math", [bind("logsumexp", "reduce_logsumexp", "x", axis="axis")])
+MATH = surface(
+    "tf.math",
+    [
+        bind("logsumexp", "reduce_logsumexp", "x", axis="axis"),
+        bind("log_sigmoid", "log_sigmoid", "x"),
+        bind("softplus", "softplus", "x", dialect=SMOOTH),
+        bind("softsign", "softsign", "x"),
+    ],
+)
 
 NUMPY = surface("tf.experimental.numpy", [bind("step", "heaviside", "x at_zero")])
 

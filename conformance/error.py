@@ -147,7 +147,8 @@ def _steps(
     if function.inputs[name].kinds[0] == "feature":
         size = np.maximum(size, abs(params.get("eps", 0.0)))
     steps = np.where(size == 0, kind.tiny / kind.u, size)
-    jumps = function.facts.get("jumps", {}).get(name, ())
+    jumps = function.facts.get("jumps", {})
+    jumps = (jumps(params) if callable(jumps) else jumps).get(name, ())
     return np.where(np.isfinite(steps) & ~np.isin(array, jumps), steps, 0)
 
 
