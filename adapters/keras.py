@@ -37,6 +37,11 @@ PER_SAMPLE = tuple(
 #: ``keras.config.epsilon()``: "used to avoid dividing by zero in some operations"
 EPSILON = 1e-7
 
+#: ``approximate=True`` of gelu: "whether to enable approximation", by tanh
+TANH = {"approximate": "tanh"}
+#: softplus: "log(exp(x) + 1)", everywhere
+SMOOTH = {"threshold": np.inf}
+
 Inputs = Mapping[str, np.ndarray]
 Params = Mapping[str, Any]
 
@@ -223,6 +228,18 @@ ACTIVATIONS = surface(
         bind("leaky_relu", "leaky_relu", "x", slope="negative_slope"),
         bind("leaky_relu", "relu", "x", slope="negative_slope", label="relu(negative_slope)"),
         bind("elu", "elu", "x", alpha="alpha"),
+        bind("gelu", "gelu", "x"),
+        bind("gelu", "gelu", "x", fixed={"approximate": True}, dialect=TANH),
+        bind("silu", "silu", "x"),
+        bind("silu", "swish", "x"),
+        bind("mish", "mish", "x"),
+        bind("softplus", "softplus", "x", dialect=SMOOTH),
+        bind("log_sigmoid", "log_sigmoid", "x"),
+        bind("selu", "selu", "x"),
+        bind("celu", "celu", "x", alpha="alpha"),
+        bind("softsign", "softsign", "x"),
+        bind("exponential", "exponential", "x"),
+        bind("squareplus", "squareplus", "x", b="b"),
         bind("softmax", "softmax", "x", axis="axis"),
         bind("log_softmax", "log_softmax", "x", axis="axis"),
         *_shared(),
@@ -243,6 +260,16 @@ OPS = surface(
         bind("softmax", "softmax", "x", axis="axis"),
         bind("log_softmax", "log_softmax", "x", axis="axis"),
         *_shared(),
+        bind("gelu", "gelu", "x", dialect=TANH),  # approximate=True by default
+        bind("gelu", "gelu", "x", fixed={"approximate": False}),
+        bind("silu", "silu", "x"),
+        bind("silu", "swish", "x"),
+        bind("softplus", "softplus", "x", dialect=SMOOTH),
+        bind("log_sigmoid", "log_sigmoid", "x"),
+        bind("selu", "selu", "x"),
+        bind("celu", "celu", "x", alpha="alpha"),
+        bind("softsign", "softsign", "x"),
+        bind("squareplus", "squareplus", "x", b="b"),
     ],
 )
 

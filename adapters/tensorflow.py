@@ -28,6 +28,12 @@ REDUCTION = (
     Spelling("default", "nonzero_mean"),
 )
 
+#: ``approximate=True`` of tf.nn.gelu: "Whether to enable approximation", by tanh in its source
+TANH = {"approximate": "tanh"}
+
+#: tf.math.softplus: "log(exp(features) + 1)", everywhere
+SMOOTH = {"threshold": np.inf}
+
 #: the class axis of TensorFlow's losses, unless they are told another
 LAST = {"axis": -1}
 
@@ -55,6 +61,13 @@ NN = surface(
         bind("crelu", "crelu", "x", axis="axis"),
         bind("leaky_relu", "leaky_relu", "x", slope="alpha"),
         bind("elu", "elu", "x"),
+        bind("gelu", "gelu", "x"),
+        bind("gelu", "gelu", "x", fixed={"approximate": True}, dialect=TANH),
+        bind("silu", "silu", "x", beta="beta"),
+        bind("silu", "swish", "x", beta="beta"),
+        bind("softplus", "softplus", "x", dialect=SMOOTH),
+        bind("selu", "selu", "x"),
+        bind("softsign", "softsign", "x"),
         bind("softmax", "softmax", "x", axis="axis"),
         bind("log_softmax", "log_softmax", "x", axis="axis"),
         bind(
@@ -123,6 +136,9 @@ MATH = surface(
         bind("tanh", "tanh", "x"),
         bind("softmax", "softmax", "x", axis="axis"),
         bind("log_softmax", "log_softmax", "x", axis="axis"),
+        bind("log_sigmoid", "log_sigmoid", "x"),
+        bind("softplus", "softplus", "x", dialect=SMOOTH),
+        bind("softsign", "softsign", "x"),
     ],
 )
 

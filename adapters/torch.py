@@ -240,6 +240,14 @@ FUNCTIONAL = surface(
             hard_tanh="hardtanh_",
             rrelu="rrelu_",
         ),
+        bind("gelu", "gelu", "x", approximate="approximate"),
+        bind("silu", "silu", "x"),
+        bind("mish", "mish", "x"),
+        bind("softplus", "softplus", "x", beta="beta", threshold="threshold"),
+        bind("log_sigmoid", "logsigmoid", "x"),
+        bind("selu", "selu", "x"),
+        bind("celu", "celu", "x", alpha="alpha"),
+        bind("softsign", "softsign", "x"),
         bind("softmax", "softmax", "x", axis="dim"),
         bind("softmax", "softmax", "x", dialect=implicit_axis, label="softmax(dim=None)"),
         bind("log_softmax", "log_softmax", "x", axis="dim"),
@@ -283,6 +291,14 @@ MODULES = surface(
         *_in_place(
             relu="ReLU", leaky_relu="LeakyReLU", elu="ELU", hard_tanh="Hardtanh", rrelu="RReLU"
         ),
+        bind("gelu", "GELU", "x", approximate="approximate"),
+        bind("silu", "SiLU", "x"),
+        bind("mish", "Mish", "x"),
+        bind("softplus", "Softplus", "x", beta="beta", threshold="threshold"),
+        bind("log_sigmoid", "LogSigmoid", "x"),
+        bind("selu", "SELU", "x"),
+        bind("celu", "CELU", "x", alpha="alpha"),
+        bind("softsign", "Softsign", "x"),
         bind("softmax", "Softmax", "x", axis="dim"),
         bind("softmax", "Softmax", "x", dialect=implicit_axis, label="Softmax(dim=None)"),
         bind("log_softmax", "LogSoftmax", "x", axis="dim"),
@@ -334,6 +350,8 @@ TORCH = surface(
         bind("log_softmax", "log_softmax", "x", axis="dim"),
         bind("hard_shrink", "hardshrink", "x", threshold="lambd"),
         bind("threshold", "threshold", "x", threshold="threshold", value="value"),
+        bind("selu", "selu", "x"),
+        bind("celu", "celu", "x", alpha="alpha"),
     ],
 )
 

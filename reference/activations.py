@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import primitives
-from .function import activation, axis, between, integer, tensor
+from .function import activation, axis, between, integer, one_of, tensor
 
 Array = np.ndarray
 
@@ -575,3 +575,287 @@ def _(cotangent: Array, x: Array, *, axis: int) -> dict[str, Array]:
 @crelu.kinks
 def _(axis: int) -> dict[str, list[float]]:
     return {"x": [0.0]}
+
+
+# -- gated and smooth rectifiers -------------------------------------------------------------------
+
+
+@activation(
+    params={"beta": between(0, 4, 1.0, 0.5, 1.702, open_low=True)},
+    range=lambda p: (-0.27847 / p["beta"], np.inf),
+    source="https://arxiv.org/abs/1606.08415; https://arxiv.org/abs/1710.05941 (swish); torch.nn.SiLU",
+)
+def silu(x: Array, *, beta: float = 1.0) -> Array:
+    """x·σ(βx); swish."""
+    return primitives.gated(x, *_gate(x, beta))
+
+
+@silu.derivative
+def _(x: Array, *, beta: float) -> Array:
+    gate, lost = _gate(x, beta)
+    return primitives.gated_slope(gate, lost, gate)
+
+
+def _gate(x: Array, beta: float) -> tuple[Array, Any]:
+    return (x, 0) if beta == 1 else primitives.two_product(x, beta)
+
+
+@activation(
+    params={"approximate": one_of("none", "tanh")},
+    range=(-0.1701, np.inf),
+    source="https://arxiv.org/abs/1606.08415; torch.nn.GELU",
+)
+def gelu(x: Array, *, approximate: str = "none") -> Array:
+    """x·Φ(x) = x·(1 + erf(x/√2))/2; with ``approximate`` "tanh" x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2."""
+    if approximate == "tanh":
+        gate, lost, _ = _cubic_gate(x)
+        return primitives.gated(x, gate, lost)
+    t, square, lost = _half_square(x)
+    beyond = primitives.times_exp(x * primitives.normal_tail(t), -square, -lost)
+    return np.where(x < 0, beyond, x - beyond)
+
+
+@gelu.derivative
+def _(x: Array, *, approximate: str) -> Array:
+    if approximate == "tanh":
+        return primitives.gated_slope(*_cubic_gate(x))
+    t, square, lost = _half_square(x)
+    density = t * x.dtype.type("0.398942280401432677939946059934")  # 1/√(2π)
+    beyond = primitives.times_exp(primitives.normal_tail(t) - density, -square, -lost)
+    return np.where(x < 0, beyond, 1 - beyond)
+
+
+def _half_square(x: Array) -> tuple[Array, Array, Array]:
+    """|x|, as far as e^(−x²/2) is a number, and x²/2 in two parts."""
+    t = np.minimum(np.abs(x), 300)
+    square, lost = primitives.two_product(t, t)
+    return t, square / 2, lost / 2
+
+
+def _cubic_gate(x: Array) -> tuple[Array, Array, Array]:
+    """g with (1 + tanh(g/2))/2 = σ(g), in two parts, which near −700 take all their digits; and x·g′."""
+    x = np.clip(x, -128, 128)
+    a, a_lost = primitives.double_word("1.59576912160573071175978423973752747390343", x.dtype)
+    b, b_lost = primitives.double_word("0.0713548162726002487763387522798635409955921", x.dtype)
+    square, square_lost = primitives.two_product(x, x)
+    cubic, cubic_lost = primitives.two_product(square, b)
+    factor, factor_lost = primitives.two_sum(cubic, a)
+    factor_lost = factor_lost + (cubic_lost + square_lost * b + square * b_lost + a_lost)
+    gate, lost = primitives.two_product(x, factor)
+    return gate, lost + x * factor_lost, x * (a + 3 * b * square)
+
+
+@gelu.intermediate
+def _(x: Array, *, approximate: str) -> Array:
+    return np.abs(x) / 2  # 1 + erf, 1 + tanh
+
+
+@gelu.gradient_intermediate
+def _(x: Array, *, approximate: str) -> dict[str, Array]:
+    if approximate == "none":
+        return {"x": np.full_like(x, 0.5)}
+    return {"x": 0.5 + np.abs(_cubic_gate(x)[2]) / 4}  # and x·(1 − tanh²)
+
+
+@activation(
+    range=(-0.3089, np.inf),
+    source="https://arxiv.org/abs/1908.08681; torch.nn.Mish",
+)
+def mish(x: Array) -> Array:
+    """x·tanh(log(1 + eˣ))."""
+    e = np.exp(-np.abs(x))
+    below = primitives.times_exp(x * (2 + e) / (2 + e * (2 + e)), -np.abs(x))
+    return np.where(x < 0, below, x * ((1 + 2 * e) / (1 + 2 * e * (1 + e))))
+
+
+@mish.derivative
+def _(x: Array) -> Array:
+    e = np.exp(-np.abs(x))
+    rising = 4 * (1 + x) + e * (6 + e * (4 + e)) + primitives.times(e, 4 * x)
+    below = primitives.times_exp(rising / (2 + e * (2 + e)) ** 2, -np.abs(x))
+    risen = (
+        1 + e * (4 + 6 * e) + primitives.times(e * e, 4 * x + 4 * e + primitives.times(e, 4 * x))
+    )
+    return np.where(x < 0, below, risen / (1 + 2 * e * (1 + e)) ** 2)
+
+
+@mish.gradient_intermediate
+def _(x: Array) -> dict[str, Array]:
+    return {"x": primitives.times(primitives.sigmoid(x), np.abs(x))}  # x·σ·(1 − tanh²)
+
+
+@activation(
+    params={
+        "beta": between(0, 8, 1.0, 0.5, 2.0, open_low=True),
+        "threshold": between(0, np.inf, 20.0, 0.0, 1.0),
+    },
+    range=(0, np.inf),
+    monotonic=lambda p: p["threshold"] == np.inf,
+    jumps=lambda p: {"x": (p["threshold"] / p["beta"],)},
+    source="Dugas et al. 2000, Incorporating second-order functional knowledge; torch.nn.Softplus",
+)
+def softplus(x: Array, *, beta: float = 1.0, threshold: float = 20.0) -> Array:
+    """log(1 + e^βx)/β; x where βx > ``threshold`` (∞ for the function of the textbooks)."""
+    z, lost, above = _scaled(x, beta, threshold)
+    tail = np.where(
+        z < -60,
+        primitives.times_exp(1 / x.dtype.type(beta), -np.abs(z), lost),
+        np.log1p(primitives.times_exp(x.dtype.type(1), -np.abs(z), -np.sign(z) * lost)) / beta,
+    )
+    return np.where(above, x, np.maximum(x, 0) + tail)
+
+
+@softplus.derivative
+def _(x: Array, *, beta: float, threshold: float) -> Array:
+    z, lost, above = _scaled(x, beta, threshold)
+    e = primitives.times_exp(x.dtype.type(1), -np.abs(z), -np.sign(z) * lost)
+    return np.where(above, 1, np.where(z < 0, e, 1) / (1 + e))
+
+
+@softplus.kinks
+def _(beta: float, threshold: float) -> dict[str, list[float]]:
+    return {"x": [threshold / beta]} if threshold / beta < np.inf else {}
+
+
+def _scaled(x: Array, beta: float, threshold: float) -> tuple[Array, Array, Array]:
+    """βx in two parts, and whether it is above the threshold."""
+    z, lost = primitives.two_product(x, beta)
+    return z, lost, (z > threshold) | ((z == threshold) & (lost > 0))
+
+
+@activation(range=(-np.inf, 0), monotonic=True, source="torch.nn.LogSigmoid")
+def log_sigmoid(x: Array) -> Array:
+    """log σ(x) = −log(1 + e⁻ˣ)."""
+    return -primitives.softplus(-x)
+
+
+@log_sigmoid.derivative
+def _(x: Array) -> Array:
+    return primitives.sigmoid(-x)
+
+
+@activation(
+    monotonic=True,
+    range=(-1.7580993408473769, np.inf),
+    source="https://arxiv.org/abs/1706.02515; torch.nn.SELU",
+)
+def selu(x: Array) -> Array:
+    """λx for x > 0, λα(eˣ − 1) below; with the λ = 1.0507… and α = 1.6733… that keep mean 0 and variance 1."""
+    scale, below = _selu_constants(x.dtype)
+    return np.where(x > 0, scale * x, below * np.expm1(np.minimum(x, 0)))
+
+
+@selu.derivative
+def _(x: Array) -> Array:
+    scale, below = _selu_constants(x.dtype)
+    return np.where(x > 0, scale, below * np.exp(np.minimum(x, 0)))
+
+
+def _selu_constants(dtype: np.dtype) -> tuple[Any, Any]:
+    """λ and λα."""
+    digits = "1.05070098735548049341933498529", "1.75809934084737685994021752081"
+    return dtype.type(digits[0]), dtype.type(digits[1])
+
+
+@selu.intermediate
+def _(x: Array) -> Array:
+    return np.where(x > 0, 0, _selu_constants(x.dtype)[1])  # eˣ − 1
+
+
+@selu.gradient_intermediate
+def _(x: Array) -> dict[str, Array]:
+    return {"x": np.where(x > 0, 0, _selu_constants(x.dtype)[1])}  # f + λα, from the saved output
+
+
+@selu.kinks
+def _() -> dict[str, list[float]]:
+    return {"x": [0.0]}
+
+
+@activation(
+    params={"alpha": between(0, 4, 1.0, 0.5, 2.0, open_low=True)},
+    monotonic=True,
+    range=lambda p: (-p["alpha"], np.inf),
+    source="https://arxiv.org/abs/1704.07483; torch.nn.CELU",
+)
+def celu(x: Array, *, alpha: float = 1.0) -> Array:
+    """max(x, 0) + min(α(e^(x/α) − 1), 0)."""
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha))
+
+
+@celu.derivative
+def _(x: Array, *, alpha: float) -> Array:
+    return primitives.times_exp(x.dtype.type(1), *primitives.two_quotient(np.minimum(x, 0), alpha))
+
+
+@celu.intermediate
+def _(x: Array, *, alpha: float) -> Array:
+    return np.where(x > 0, 0, alpha)  # e^(x/α) − 1
+
+
+@activation(
+    range=(-1, 1),
+    monotonic=True,
+    odd=True,
+    source="torch.nn.Softsign; https://proceedings.mlr.press/v9/glorot10a.html",
+)
+def softsign(x: Array) -> Array:
+    """x / (1 + |x|)."""
+    return np.where(np.isinf(x), np.sign(x), x / (1 + np.abs(x)))
+
+
+@softsign.derivative
+def _(x: Array) -> Array:
+    r = 1 / (1 + np.abs(x))
+    return r * r
+
+
+@softsign.gradient_intermediate
+def _(x: Array) -> dict[str, Array]:
+    r = 1 / (1 + np.abs(x))
+    return {"x": np.abs(x) * r * r}  # 1/(1 + |x|) − |x|/(1 + |x|)², the quotient rule
+
+
+@activation(range=(0, np.inf), monotonic=True, source="keras.activations.exponential")
+def exponential(x: Array) -> Array:
+    """eˣ."""
+    return np.exp(x)
+
+
+@exponential.derivative
+def _(x: Array) -> Array:
+    return np.exp(x)
+
+
+@activation(
+    params={"b": between(0, 16, 4.0, 1.0, 0.25, 0.0)},
+    range=(0, np.inf),
+    monotonic=True,
+    source="https://arxiv.org/abs/2112.11687; keras.activations.squareplus",
+)
+def squareplus(x: Array, *, b: float = 4.0) -> Array:
+    """(x + √(x² + b)) / 2."""
+    half = np.hypot(x, np.sqrt(x.dtype.type(b))) / 2 + np.abs(x) / 2
+    return np.where(x > 0, half, primitives.over(np.full_like(x, b / 4), half))
+
+
+@squareplus.derivative
+def _(x: Array, *, b: float) -> Array:
+    root = np.hypot(x, np.sqrt(x.dtype.type(b)))
+    above = np.where(np.isinf(root), 1, 0.5 + np.abs(x) / root / 2)
+    return np.where(x > 0, above, primitives.over(squareplus.formula(x, b=b), root))
+
+
+@squareplus.intermediate
+def _(x: Array, *, b: float) -> Array:
+    return np.where(x < 0, np.abs(x), 0)  # x + √(x² + b)
+
+
+@squareplus.gradient_intermediate
+def _(x: Array, *, b: float) -> dict[str, Array]:
+    return {"x": np.where(x < 0, 0.5, 0)}  # ½ + x/(2√(x² + b))
+
+
+@squareplus.kinks
+def _(b: float) -> dict[str, list[float]]:
+    return {"x": [0.0]} if b == 0 else {}

@@ -6,6 +6,8 @@ Everything works at the width of its arguments; nothing here warns (the caller h
 
 from __future__ import annotations
 
+from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -229,7 +231,96 @@ def tanh_rest(x: Array) -> Array:
     return np.where(np.abs(x) < 2, np.copysign(small, x), x - np.tanh(x))
 
 
-def times_exp(x: Array, y: Array) -> Array:
-    """x·eʸ, where eʸ alone underflows."""
-    half = np.exp(y / 2)
-    return x * half * half
+# -- products and exponentials in twice the precision ----------------------------------------------
+
+
+def two_product(x: Array, y: Any) -> tuple[Array, Array]:
+    """x·y rounded, and what the rounding lost, exactly (Dekker 1971; 0 where a part overflows)."""
+    y = np.asarray(y, x.dtype)
+    split = x.dtype.type(2.0 ** ((np.finfo(x.dtype).nmant + 2) // 2) + 1)
+
+    def halves(a: Array) -> tuple[Array, Array]:
+        high = a * split
+        high = high - (high - a)
+        return high, a - high
+
+    (x_high, x_low), (y_high, y_low), rounded = halves(x), halves(y), x * y
+    lost = ((x_high * y_high - rounded) + x_high * y_low + x_low * y_high) + x_low * y_low
+    return rounded, np.where(np.isfinite(lost), lost, 0)
+
+
+def two_quotient(x: Array, y: Any) -> tuple[Array, Array]:
+    """x/y rounded, and what the rounding lost (0 where the quotient overflows)."""
+    quotient = x / np.asarray(y, x.dtype)
+    back, lost = two_product(quotient, y)
+    rest_of_x = ((x - back) - lost) / y
+    return quotient, np.where(np.isfinite(rest_of_x), rest_of_x, 0)
+
+
+@cache
+def double_word(digits: str, dtype: np.dtype) -> tuple[Any, Any]:
+    """A decimal number as the sum of two numbers of a width."""
+    high = dtype.type(digits)
+    rest_of_it = Fraction(digits) - Fraction(*high.as_integer_ratio())
+    shifted_up = rest_of_it * 2**200
+    low = dtype.type(str(round(shifted_up))) * dtype.type(2.0**-100) * dtype.type(2.0**-100)
+    return high, low
+
+
+def times_exp(factor: Any, x: Array, lost: Any = 0) -> Array:
+    """factor·e^(x + lost) for x ≤ 0, which may be a normal number where e^x is none; 0 where e^x
+    vanishes, whatever the factor (NaN excepted)."""
+    factor = factor * (1 + lost)
+    product = times(np.exp(x), factor)
+    deep = x < -700
+    if not np.any(deep):
+        return product
+    root = np.exp(x / 2)
+    return np.where(deep, times(root, times(root, factor)), product)
+
+
+def gated(x: Array, gate: Array, lost: Any = 0) -> Array:
+    """x·σ(gate + lost)."""
+    e = np.exp(-np.abs(gate))
+    return np.where(gate < 0, times_exp(x, -np.abs(gate), lost), x) / (1 + e)
+
+
+def gated_slope(gate: Array, lost: Any, rise: Array) -> Array:
+    """σ(g)·(1 + r·(1 − σ(g))) at g = gate + lost: the derivative of x·σ(g(x)), with r = x·g′(x)."""
+    e = np.exp(-np.abs(gate))
+    below = times_exp(1 + e + rise, -np.abs(gate), lost)
+    return np.where(gate < 0, below, 1 + e + times(e, rise)) / (1 + e) ** 2
+
+
+#: Chebyshev coefficients of (2 + t)·e^(t²/2)·Φ(−t) in (t − 4)/(t + 4), by Arb; they end at 2⁻⁷⁰
+_TAIL = (
+    "0.633874801319611092210194", "-0.293394617028752383081901", "0.0666168454939361983257797",
+    "-0.00774838042389787528743706", "-0.000910353594673669214715198", "0.000612722782277684235926900",
+    "-0.000113122431896385461687715", "1.73539742145120359909685e-6", "3.04387210720187094397319e-6",
+    "-3.35028123035516558048167e-7", "-7.67666359498068263004778e-8", "1.50781502767578917202108e-8",
+    "2.40401879011947428349933e-9", "-5.98397074693664540968097e-10", "-1.00663154811089330389352e-10",
+    "2.27962541855704941978894e-11", "5.18585649484186192913794e-12", "-7.76105352760329169664303e-13",
+    "-2.88588833189167637254882e-13", "1.66517749627353608368310e-14", "1.56803724902331330193598e-14",
+    "6.02221434483459763553190e-16", "-7.59744964648476268702543e-16", "-1.17034217709304628469132e-16",
+    "2.77281655987899541582294e-17", "1.01586716846531351138378e-17", "-2.05153392030941386897457e-19",
+    "-6.26506235644160205522356e-19", "-8.30473200416352168404541e-20", "2.50321515702657808607534e-20",
+    "9.33317675393203737624309e-21", "3.13322070886878582201246e-23", "-5.95484665969938262307093e-22",
+)  # fmt: skip
+
+
+@cache
+def _tail_coefficients(dtype: np.dtype) -> list[Any]:
+    numbers = [dtype.type(digits) for digits in _TAIL]
+    least = np.finfo(dtype).eps / 64
+    return [c for c in numbers if abs(c) > least]
+
+
+def normal_tail(t: Array) -> Array:
+    """e^(t²/2)·Φ(−t) = erfcx(t/√2)/2 for t ≥ 0: the normal distribution's upper tail without its
+    exponential (Shepherd & Laframboise 1981, doi:10.1090/S0025-5718-1981-0595058-X)."""
+    twice = 2 - 16 / (t + 4)
+    first, *others = _tail_coefficients(t.dtype)
+    one, two = np.zeros_like(t), np.zeros_like(t)
+    for c in reversed(others):
+        one, two = twice * one - two + c, one
+    return (twice / 2 * one - two + first) / (2 + t)

@@ -8,6 +8,7 @@ is put in a framework's place and runs through the same code as the conformance 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -576,7 +577,40 @@ SEQUENCES: list[Mutant] = [
     Mutant("gradient-past-the-end", "ctc", G, "padding gets a gradient", pullback=spoilt("ctc", lambda g, c, **_: np.where(g == 0, -1e-3, g))),
 ]  # fmt: skip
 
-MUTANTS = [*ACTIVATIONS, *REGRESSION, *TWO_CLASSES, *MANY_CLASSES, *EMBEDDINGS, *SEQUENCES]
+GATED: list[Mutant] = [
+    Mutant("tanh-for-erf", "gelu", V, "the approximation for the function", prepare=edit(approximate=lambda a: "tanh")),
+    Mutant("quick", "gelu", V, "x·σ(1.702x)", formula=lambda x, approximate: x * primitives.sigmoid(1.702 * x)),
+    Mutant("gate-alone", "gelu", G, "Φ(x) without x·φ(x)", derivative=lambda x, approximate: F["gelu"](x=x, approximate=approximate) / np.where(x == 0, 1, x) + (x == 0) / 2),
+    Mutant("minus-infinity-times-zero", "gelu", S, "−∞·0 at −∞", formula=lambda x, approximate: np.where(x == -np.inf, x * 0, F["gelu"](x=x, approximate=approximate))),
+    Mutant("hard-swish", "silu", V, "a faster approximation", formula=lambda x, beta: x * np.clip(x / 6 + 0.5, 0, 1)),
+    Mutant("gate-alone", "silu", G, "σ(x) without x·σ′(x)", derivative=lambda x, beta: primitives.sigmoid(x)),
+    Mutant("minus-infinity-over-infinity", "silu", S, "x/(1 + e⁻ˣ) at −∞", formula=lambda x, beta: x / (1 + np.exp(-x))),
+    Mutant("below-its-minimum", "silu", P, "β = ½ in front of x only", formula=lambda x, beta: x * primitives.sigmoid(x / 2)),
+    Mutant("no-log1p", "mish", V, "log(1 + eˣ)", formula=lambda x: x * np.tanh(np.log(1 + np.exp(x))), narrow=True, dtype="float16"),
+    Mutant("tanh-alone", "mish", G, "the gate taken for a constant", derivative=lambda x: np.tanh(softplus(x))),
+    Mutant("no-log1p", "softplus", V, "log(1 + eˣ)", formula=lambda x, beta, threshold: np.where(beta * x > threshold, x, np.log(1 + np.exp(beta * x)) / beta), narrow=True),
+    Mutant("not-divided", "softplus", V, "β inside only", formula=lambda x, beta, threshold: np.where(beta * x > threshold, x, softplus(beta * x))),
+    Mutant("threshold-ignored", "softplus", V, "smooth everywhere", prepare=edit(threshold=lambda a: np.inf)),
+    Mutant("sigmoid-of-x", "softplus", G, "σ(x) for σ(βx)", derivative=lambda x, beta, threshold: np.where(beta * x > threshold, 1, primitives.sigmoid(x))),
+    Mutant("log-of-sigmoid", "log_sigmoid", V, "log 0", formula=lambda x: np.log(plain_sigmoid(x)), narrow=True),
+    Mutant("sigmoid-itself", "log_sigmoid", G, "σ(x) for σ(−x)", derivative=lambda x: primitives.sigmoid(x)),
+    Mutant("above-zero", "log_sigmoid", P, "the softplus of x", formula=lambda x: softplus(x)),
+    Mutant("scale-forgotten", "selu", V, "ELU with α", formula=lambda x: F["elu"](x=x, alpha=1.6732632423543772)),
+    Mutant("two-decimals", "selu", V, "constants rounded", formula=lambda x: 1.05 * F["elu"](x=x, alpha=1.67)),
+    Mutant("alpha-forgotten", "selu", G, "λ·eˣ below 0", derivative=lambda x: 1.0507009873554805 * np.exp(np.minimum(x, 0))),
+    Mutant("elu", "celu", V, "α(eˣ − 1)", formula=lambda x, alpha: F["elu"](x=x, alpha=alpha)),
+    Mutant("elu", "celu", G, "α·e^(x/α)", derivative=lambda x, alpha: np.where(x > 0, 1, alpha * np.exp(np.minimum(x, 0) / alpha))),
+    Mutant("square", "softsign", V, "x/(1 + x²)", formula=lambda x: x / (1 + x * x)),
+    Mutant("not-squared", "softsign", G, "1/(1 + |x|)", derivative=lambda x: 1 / (1 + np.abs(x))),
+    Mutant("infinity-over-infinity", "softsign", S, "x/(1 + |x|) at ∞", formula=lambda x: x / (1 + np.abs(x))),
+    Mutant("exp-minus-one", "exponential", V, "the neighbour in the library", formula=lambda x: np.expm1(x)),
+    Mutant("power-rule", "exponential", G, "x·e^(x − 1)", derivative=lambda x: x * np.exp(x - 1)),
+    Mutant("b-squared", "squareplus", V, "√(x² + b²)", formula=lambda x, b: F["squareplus"](x=x, b=b * b)),
+    Mutant("half-forgotten", "squareplus", V, "x + √(x² + b)", formula=lambda x, b: 2 * F["squareplus"](x=x, b=b)),
+    Mutant("half-forgotten", "squareplus", G, "1 + x/√(x² + b)", derivative=lambda x, b: 1 + x / np.hypot(x, np.sqrt(b))),
+]  # fmt: skip
+
+MUTANTS = [*ACTIVATIONS, *GATED, *REGRESSION, *TWO_CLASSES, *MANY_CLASSES, *EMBEDDINGS, *SEQUENCES]
 
 #: the textbook's formulas, which cancel: as good as they can be in this precision, and no better
 TEXTBOOK: list[Mutant] = [
@@ -584,4 +618,7 @@ TEXTBOOK: list[Mutant] = [
     Mutant("one-minus-square", "tanh", G, "1 − tanh²", derivative=lambda x: 1 - np.tanh(x) ** 2, narrow=True),
     Mutant("y-times-one-minus-y", "sigmoid", G, "y(1 − y)", derivative=lambda x: primitives.sigmoid(x) * (1 - primitives.sigmoid(x)), narrow=True),
     Mutant("log-of-one-minus-p", BCE, V, "log(1 − p)", formula=bce_of(lambda y, p: -times(y, np.log(p)) - times(1 - y, np.log(1 - p))), narrow=True),
+    Mutant("one-plus-erf", "gelu", V, "1 + erf", formula=lambda x, approximate: x / 2 * (1 + (np.vectorize(math.erf)(x / np.sqrt(2)).astype(x.dtype) if approximate == "none" else np.tanh(0.7978845608028654 * (x + 0.044715 * x**3)))), narrow=True),
+    Mutant("one-minus-square", "mish", G, "1 − tanh²", derivative=lambda x: np.tanh(softplus(x)) + x * primitives.sigmoid(x) * (1 - np.tanh(softplus(x)) ** 2), narrow=True),
+    Mutant("plain-sum", "squareplus", V, "x + √(x² + b)", formula=lambda x, b: (x + np.sqrt(x * x + x.dtype.type(b))) / 2, narrow=True),
 ]  # fmt: skip

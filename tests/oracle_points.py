@@ -262,6 +262,21 @@ CASES: dict[str, list[Case]] = {
         case({"axis": 1}, x=[[ROWS[1], ROWS[2]], [ROWS[3], ROWS[10]]]),
     ],
     "crelu": [grid(x=REAL), case({"axis": 0}, x=ROWS), case({"axis": 1}, x=[ROWS])],
+    "gelu": [
+        grid({"approximate": v}, x=[*REAL, -0.75, -5.5, -37.6, -38.5]) for v in ("none", "tanh")
+    ],
+    "silu": [grid({"beta": v}, x=[*REAL, -1.278, -720.5, -740.0]) for v in (1.0, 1.702, 0.3)],
+    "mish": [grid(x=[*REAL, -1.192, -700.3, -720.5, -740.0])],
+    "softplus": [
+        grid({"beta": b, "threshold": v}, x=[*REAL, -720.5])
+        for b, v in ((1.0, 20.0), (1.0, np.inf), (0.3, 1.0), (3.7, 0.0))
+    ],
+    "log_sigmoid": [grid(x=REAL)],
+    "selu": [grid(x=REAL)],
+    "celu": [grid({"alpha": v}, x=REAL) for v in (1.0, 0.3, 3.7)],
+    "softsign": [grid(x=REAL)],
+    "exponential": [grid(x=REAL)],
+    "squareplus": [grid({"b": v}, x=REAL) for v in (4.0, 0.3, 0.0)],
 }
 
 #: what only a dialect sets, drawn beside the parameters of the catalogue

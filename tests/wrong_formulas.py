@@ -227,6 +227,13 @@ def log_difference(
     return times(y, np.log(np.where(y == 0, 1, y)) - np.log(q))
 
 
+def tanh_slope(x: Array) -> Array:
+    """The derivative of GELU by tanh, as frameworks write it."""
+    tanh = np.tanh(0.7978845608028654 * (x + 0.044715 * x**3))
+    inner = 0.7978845608028654 * (1 + 3 * 0.044715 * x**2)
+    return (1 + tanh) / 2 + x * (1 - tanh**2) * inner / 2
+
+
 MUTANTS: list[Mutant] = [
     Mutant("wrong-at-zero", "step", "the jump's own value forgotten", lambda x, at_zero: (x > 0).astype(x.dtype)),
     Mutant("float32", "linear", "a cast left in", lambda x: at_float32(x)),
@@ -300,4 +307,19 @@ MUTANTS: list[Mutant] = [
     Mutant("reciprocal", "glu", "e⁻ᵇ overflows below −709", lambda x, axis: np.split(x, 2, axis)[0] * plain_sigmoid(np.split(x, 2, axis)[1]), in_=FLOAT64),
     Mutant("y-one-minus-y", "glu", "1 − σ cancels", gradient=lambda c, x, axis: (lambda a, s: np.concatenate([c * s, c * a * s * (1 - s)], axis))(np.split(x, 2, axis)[0], primitives.sigmoid(np.split(x, 2, axis)[1]))),
     Mutant("quotients", "crelu", "0/0 at the kink", gradient=lambda c, x, axis: (lambda a, b: (a * (1 + x / np.abs(x)) - b * (1 - x / np.abs(x))) / 2)(*np.split(c, 2, axis))),
+    Mutant("times-sigmoid", "silu", "everything below −709 is lost", lambda x, beta: x * plain_sigmoid(beta * x), in_=FLOAT64),
+    Mutant("one-minus-sigmoid", "silu", "1 − σ cancels", gradient=lambda c, x, beta: c * plain_sigmoid(beta * x) * (1 + beta * x * (1 - plain_sigmoid(beta * x))), in_=FLOAT64),
+    Mutant("one-plus-tanh", "gelu", "1 + tanh cancels", lambda x, approximate: F["gelu"](x=x, approximate=approximate) if approximate == "none" else x / 2 * (1 + np.tanh(0.7978845608028654 * (x + 0.044715 * x**3)))),
+    Mutant("plain-square", "gelu", "x²/2 rounds before the exponential", lambda x, approximate: F["gelu"](x=x, approximate=approximate) if approximate == "tanh" else np.where(x < 0, x * primitives.normal_tail(np.abs(x)) * np.exp(-x * x / 2), F["gelu"](x=x, approximate="none"))),
+    Mutant("one-minus-square", "gelu", "1 − tanh² cancels", gradient=lambda c, x, approximate: F["gelu"].gradients(c, x=x, approximate=approximate)["x"] if approximate == "none" else c * tanh_slope(x)),
+    Mutant("no-log1p", "mish", "log(1 + eˣ)", lambda x: x * np.tanh(np.log(1 + np.exp(x)))),
+    Mutant("no-log1p", "softplus", "log(1 + eˣ)", lambda x, beta, threshold: np.where(beta * x > threshold, x, np.log(1 + np.exp(beta * x)) / beta)),
+    Mutant("plain-product", "softplus", "βx rounds before the exponential", gradient=lambda c, x, beta, threshold: c * np.where(beta * x > threshold, 1, primitives.sigmoid(beta * x))),
+    Mutant("log-of-sigmoid", "log_sigmoid", "log 0, and no log1p", lambda x: np.log(plain_sigmoid(x))),
+    Mutant("eight-digits", "selu", "λ and α as Keras' documentation prints them", lambda x: 1.05070098 * np.where(x > 0, x, 1.67326324 * np.expm1(np.minimum(x, 0)))),
+    Mutant("exp-minus-one", "celu", "e^(x/α) − 1 cancels", lambda x, alpha: np.where(x > 0, x, alpha * (np.exp(np.minimum(x, 0) / alpha) - 1))),
+    Mutant("plain-quotient", "celu", "x/α rounds before the exponential", gradient=lambda c, x, alpha: c * np.exp(np.minimum(x, 0) / alpha), in_=FLOAT64),
+    Mutant("square-overflows", "softsign", "(1 + |x|)² overflows", gradient=lambda c, x: c / (1 + np.abs(x)) ** 2, in_=FLOAT64),
+    Mutant("power-of-e", "exponential", "e rounds before the power", lambda x: x.dtype.type(np.e) ** x),
+    Mutant("plain-sum", "squareplus", "x + √(x² + b) cancels", lambda x, b: (x + np.sqrt(x * x + b)) / 2),
 ]  # fmt: skip

@@ -423,6 +423,75 @@ def ctc(
     return -log(likelihood)
 
 
+# -- activations: gated and smooth rectifiers -------------------------------------------------------
+
+
+@define(elementwise, roots="x")
+def silu(x: Ball, beta: Ball) -> Ball:
+    return x / (1 + exp(-beta * x))
+
+
+@define(elementwise, roots="x")
+def gelu(x: Ball, approximate: str) -> Ball:
+    if approximate == "tanh":
+        u = (2 / pi()).sqrt() * (x + arb("0.044715") * x * x * x)
+        return x * (1 - 2 / (exp(2 * u) + 1) + 1) / 2
+    return x * (1 + (x / arb(2).sqrt()).erf()) / 2
+
+
+@define(elementwise, roots="x")
+def mish(x: Ball) -> Ball:
+    square = (1 + exp(x)) * (1 + exp(x))
+    return x * (square - 1) / (square + 1)
+
+
+@define(elementwise)
+def softplus(x: Ball, beta: Ball, threshold: Ball) -> Ball:
+    def smooth() -> Ball:
+        return log(1 + exp(beta * x)) / beta
+
+    if not coefficient(threshold, 0).is_finite() or sign(beta * x - threshold) == 0:
+        return smooth()
+    return piecewise(beta * x - threshold, smooth, lambda: x)
+
+
+@define(elementwise)
+def log_sigmoid(x: Ball) -> Ball:
+    return log(sigmoid(x))
+
+
+@define(elementwise)
+def selu(x: Ball) -> Ball:
+    """The fixed point of Klambauer et al. 2017, equation 14."""
+    e, a, b = arb(1).exp(), (1 / arb(2).sqrt()).erfc(), arb(2).sqrt().erfc()
+    alpha = -(2 / pi()).sqrt() / (a * e.sqrt() - 1)
+    inner = 2 * b * e * e + pi() * a * a * e - 2 * (2 + pi()) * a * e.sqrt() + pi() + 2
+    scale = (1 - a * e.sqrt()) * (2 * pi()).sqrt() / inner.sqrt()
+    return scale * elu(x, alpha)
+
+
+@define(elementwise)
+def celu(x: Ball, alpha: Ball) -> Ball:
+    return piecewise(x, lambda: alpha * (exp(x / alpha) - 1), lambda: x)
+
+
+@define(elementwise)
+def softsign(x: Ball) -> Ball:
+    return x / (1 + absolute(x))
+
+
+@define(elementwise)
+def exponential(x: Ball) -> Ball:
+    return exp(x)
+
+
+@define(elementwise)
+def squareplus(x: Ball, b: Ball) -> Ball:
+    if sign(b) == 0:
+        return relu(x)
+    return (x + (x * x + b).sqrt()) / 2
+
+
 def parameter(value: Any) -> Any:
     """A parameter as formulas take it: real numbers as balls, switches and counts as they are."""
     if isinstance(value, tuple):
