@@ -450,7 +450,6 @@ def _(x: Array) -> dict[str, Array]:
         "threshold": between(0, np.inf, 20.0, 0.0, 1.0),
     },
     range=(0, np.inf),
-    monotonic=lambda p: p["threshold"] == np.inf,
     jumps=lambda p: {"x": (p["threshold"] / p["beta"],)},
     source="Dugas et al. 2000, Incorporating second-order functional knowledge; torch.nn.Softplus",
 )
