@@ -612,7 +612,7 @@ def gelu(x: Array, *, approximate: str = "none") -> Array:
         return primitives.gated(x, gate, lost)
     t, square, lost = _half_square(x)
     beyond = primitives.times_exp(x * primitives.normal_tail(t), -square, -lost)
-    return np.where(x < 0, beyond, x - beyond)
+    return np.where(x <= 0, beyond, x - beyond)
 
 
 @gelu.derivative
@@ -664,7 +664,7 @@ def _(x: Array, *, approximate: str) -> dict[str, Array]:
 def mish(x: Array) -> Array:
     """x·tanh(log(1 + eˣ))."""
     e = np.exp(-np.abs(x))
-    below = primitives.times_exp(x * (2 + e) / (2 + e * (2 + e)), -np.abs(x))
+    below = primitives.times_exp(x * (2 + e) / (2 + e * (2 + e)), -np.abs(x), e=e)
     return np.where(x < 0, below, x * ((1 + 2 * e) / (1 + 2 * e * (1 + e))))
 
 
@@ -672,7 +672,7 @@ def mish(x: Array) -> Array:
 def _(x: Array) -> Array:
     e = np.exp(-np.abs(x))
     rising = 4 * (1 + x) + e * (6 + e * (4 + e)) + primitives.times(e, 4 * x)
-    below = primitives.times_exp(rising / (2 + e * (2 + e)) ** 2, -np.abs(x))
+    below = primitives.times_exp(rising / (2 + e * (2 + e)) ** 2, -np.abs(x), e=e)
     risen = (
         1 + e * (4 + 6 * e) + primitives.times(e * e, 4 * x + 4 * e + primitives.times(e, 4 * x))
     )
@@ -690,7 +690,6 @@ def _(x: Array) -> dict[str, Array]:
         "threshold": between(0, np.inf, 20.0, 0.0, 1.0),
     },
     range=(0, np.inf),
-    monotonic=lambda p: p["threshold"] == np.inf,
     jumps=lambda p: {"x": (p["threshold"] / p["beta"],)},
     source="Dugas et al. 2000, Incorporating second-order functional knowledge; torch.nn.Softplus",
 )

@@ -267,11 +267,15 @@ def double_word(digits: str, dtype: np.dtype) -> tuple[Any, Any]:
     return high, low
 
 
-def times_exp(factor: Any, x: Array, lost: Any = 0) -> Array:
+def times_exp(factor: Any, x: Array, lost: Any = 0, e: Any = None) -> Array:
     """factor·e^(x + lost) for x ≤ 0, which may be a normal number where e^x is none; 0 where e^x
-    vanishes, whatever the factor (NaN excepted)."""
+    vanishes, whatever the factor (NaN excepted). ``e`` is e^x, where that is known."""
+    e = np.exp(x) if e is None else e
     factor = factor * (1 + lost)
-    product = times(np.exp(x), factor)
+    product = e * factor
+    lacking = np.isnan(product)
+    if np.any(lacking):
+        product = np.where(lacking, times(e, factor), product)
     deep = x < -700
     if not np.any(deep):
         return product
@@ -282,13 +286,13 @@ def times_exp(factor: Any, x: Array, lost: Any = 0) -> Array:
 def gated(x: Array, gate: Array, lost: Any = 0) -> Array:
     """x·σ(gate + lost)."""
     e = np.exp(-np.abs(gate))
-    return np.where(gate < 0, times_exp(x, -np.abs(gate), lost), x) / (1 + e)
+    return np.where(gate < 0, times_exp(x, -np.abs(gate), lost, e), x) / (1 + e)
 
 
 def gated_slope(gate: Array, lost: Any, rise: Array) -> Array:
     """σ(g)·(1 + r·(1 − σ(g))) at g = gate + lost: the derivative of x·σ(g(x)), with r = x·g′(x)."""
     e = np.exp(-np.abs(gate))
-    below = times_exp(1 + e + rise, -np.abs(gate), lost)
+    below = times_exp(1 + e + rise, -np.abs(gate), lost, e)
     return np.where(gate < 0, below, 1 + e + times(e, rise)) / (1 + e) ** 2
 
 

@@ -599,7 +599,7 @@ GATED: list[Mutant] = [
     Mutant("two-decimals", "selu", V, "constants rounded", formula=lambda x: 1.05 * F["elu"](x=x, alpha=1.67)),
     Mutant("alpha-forgotten", "selu", G, "λ·eˣ below 0", derivative=lambda x: 1.0507009873554805 * np.exp(np.minimum(x, 0))),
     Mutant("elu", "celu", V, "α(eˣ − 1)", formula=lambda x, alpha: F["elu"](x=x, alpha=alpha)),
-    Mutant("elu", "celu", G, "α·e^(x/α)", derivative=lambda x, alpha: np.where(x > 0, 1, alpha * np.exp(np.minimum(x, 0) / alpha))),
+    Mutant("slope-of-elu", "celu", G, "α·e^(x/α)", derivative=lambda x, alpha: np.where(x > 0, 1, alpha * np.exp(np.minimum(x, 0) / alpha))),
     Mutant("square", "softsign", V, "x/(1 + x²)", formula=lambda x: x / (1 + x * x)),
     Mutant("not-squared", "softsign", G, "1/(1 + |x|)", derivative=lambda x: 1 / (1 + np.abs(x))),
     Mutant("infinity-over-infinity", "softsign", S, "x/(1 + |x|) at ∞", formula=lambda x: x / (1 + np.abs(x))),
@@ -607,7 +607,7 @@ GATED: list[Mutant] = [
     Mutant("power-rule", "exponential", G, "x·e^(x − 1)", derivative=lambda x: x * np.exp(x - 1)),
     Mutant("b-squared", "squareplus", V, "√(x² + b²)", formula=lambda x, b: F["squareplus"](x=x, b=b * b)),
     Mutant("half-forgotten", "squareplus", V, "x + √(x² + b)", formula=lambda x, b: 2 * F["squareplus"](x=x, b=b)),
-    Mutant("half-forgotten", "squareplus", G, "1 + x/√(x² + b)", derivative=lambda x, b: 1 + x / np.hypot(x, np.sqrt(b))),
+    Mutant("slope-not-halved", "squareplus", G, "1 + x/√(x² + b)", derivative=lambda x, b: 1 + x / np.hypot(x, np.sqrt(b))),
 ]  # fmt: skip
 
 MUTANTS = [*ACTIVATIONS, *GATED, *REGRESSION, *TWO_CLASSES, *MANY_CLASSES, *EMBEDDINGS, *SEQUENCES]
@@ -619,6 +619,6 @@ TEXTBOOK: list[Mutant] = [
     Mutant("y-times-one-minus-y", "sigmoid", G, "y(1 − y)", derivative=lambda x: primitives.sigmoid(x) * (1 - primitives.sigmoid(x)), narrow=True),
     Mutant("log-of-one-minus-p", BCE, V, "log(1 − p)", formula=bce_of(lambda y, p: -times(y, np.log(p)) - times(1 - y, np.log(1 - p))), narrow=True),
     Mutant("one-plus-erf", "gelu", V, "1 + erf", formula=lambda x, approximate: x / 2 * (1 + (np.vectorize(math.erf)(x / np.sqrt(2)).astype(x.dtype) if approximate == "none" else np.tanh(0.7978845608028654 * (x + 0.044715 * x**3)))), narrow=True),
-    Mutant("one-minus-square", "mish", G, "1 − tanh²", derivative=lambda x: np.tanh(softplus(x)) + x * primitives.sigmoid(x) * (1 - np.tanh(softplus(x)) ** 2), narrow=True),
+    Mutant("quotient-rule", "softsign", G, "1/(1 + |x|) − |x|/(1 + |x|)²", derivative=lambda x: 1 / (1 + np.abs(x)) - np.abs(x) / (1 + np.abs(x)) ** 2, narrow=True),
     Mutant("plain-sum", "squareplus", V, "x + √(x² + b)", formula=lambda x, b: (x + np.sqrt(x * x + x.dtype.type(b))) / 2, narrow=True),
 ]  # fmt: skip
