@@ -262,6 +262,11 @@ CASES: dict[str, list[Case]] = {
         case({"axis": 1}, x=[[ROWS[1], ROWS[2]], [ROWS[3], ROWS[10]]]),
     ],
     "crelu": [grid(x=REAL), case({"axis": 0}, x=ROWS), case({"axis": 1}, x=[ROWS])],
+    "sparsemax": [
+        case(x=ROWS),
+        case({"axis": 0}, x=np.transpose(ROWS[1:6])),
+        case(x=[[0.1, 0.2, 0.3], [0.9, 0.1, -0.3], [1.0, 0.0, -1.0], [0.5, 0.25, -0.25]]),
+    ],
 }
 
 #: what only a dialect sets, drawn beside the parameters of the catalogue

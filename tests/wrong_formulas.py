@@ -65,6 +65,15 @@ def shifted_softmax(x: Array, axis: int) -> Array:
     return e / e.sum(axis=axis, keepdims=True)
 
 
+def sums_of_sums(x: Array, axis: int) -> Array:
+    support = F["sparsemax"](x=x, axis=axis) > 0
+    first = -np.sort(-support.astype(int), axis=axis) > 0
+    sums = np.where(first, np.cumsum(-np.sort(-x, axis=axis), axis=axis), 0)
+    return np.maximum(
+        x - (sums.sum(axis=axis, keepdims=True) - 1) / support.sum(axis=axis, keepdims=True), 0
+    )
+
+
 def at_float32(number: Any) -> Any:
     return (
         number.astype(np.float32).astype(number.dtype)
@@ -300,4 +309,6 @@ MUTANTS: list[Mutant] = [
     Mutant("reciprocal", "glu", "e⁻ᵇ overflows below −709", lambda x, axis: np.split(x, 2, axis)[0] * plain_sigmoid(np.split(x, 2, axis)[1]), in_=FLOAT64),
     Mutant("y-one-minus-y", "glu", "1 − σ cancels", gradient=lambda c, x, axis: (lambda a, s: np.concatenate([c * s, c * a * s * (1 - s)], axis))(np.split(x, 2, axis)[0], primitives.sigmoid(np.split(x, 2, axis)[1]))),
     Mutant("quotients", "crelu", "0/0 at the kink", gradient=lambda c, x, axis: (lambda a, b: (a * (1 + x / np.abs(x)) - b * (1 - x / np.abs(x))) / 2)(*np.split(c, 2, axis))),
+    Mutant("sums-of-sums", "sparsemax", "all cumulative sums of the support for the last", sums_of_sums),
+    Mutant("not-centred", "sparsemax", "τ taken for a constant", gradient=lambda c, x, axis: c * (F["sparsemax"](x=x, axis=axis) > 0)),
 ]  # fmt: skip
