@@ -214,6 +214,7 @@ def _shared() -> list[Binding]:
         bind("sparse_plus", "sparse_plus", "x"),
         bind("sparse_sigmoid", "sparse_sigmoid", "x"),
         bind("glu", "glu", "x", axis="axis"),
+        bind("sparsemax", "sparsemax", "x", axis="axis"),
     ]
 
 

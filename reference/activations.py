@@ -858,3 +858,39 @@ def _(x: Array, *, b: float) -> dict[str, Array]:
 @squareplus.kinks
 def _(b: float) -> dict[str, list[float]]:
     return {"x": [0.0]} if b == 0 else {}
+
+
+@activation(
+    inputs={"x": tensor("logits")},
+    params={"axis": axis()},
+    coupled="axis",
+    range=(0, 1),
+    shift_invariant=True,
+    source="https://arxiv.org/abs/1602.02068; keras.activations.sparsemax",
+)
+def sparsemax(x: Array, *, axis: int = -1) -> Array:
+    """max(xᵢ − τ, 0) along ``axis``, with τ such that the sum is 1: the nearest point of the simplex."""
+    return primitives.sparsemax(x, axis)
+
+
+@sparsemax.pullback
+def _(cotangent: Array, x: Array, *, axis: int) -> dict[str, Array]:
+    p = primitives.sparsemax(x, axis)
+    c = np.where(p > 0, cotangent, 0)
+    count = (p > 0).sum(axis=axis, keepdims=True)
+    first = np.take_along_axis(cotangent, np.expand_dims(np.argmax(p, axis=axis), axis), axis)
+    rest = np.where(p > 0, c - first, 0)  # so that equal cotangents leave 0
+    centred = rest - primitives.total(rest, axis) / count
+    return {"x": np.where(np.isnan(p), p, np.where(p > 0, centred, 0))}
+
+
+@sparsemax.gradient_intermediate
+def _(x: Array, *, axis: int) -> dict[str, Array]:
+    return {"x": 2.0 * (primitives.sparsemax(x, axis) > 0)}  # c − Σc/k
+
+
+@sparsemax.intermediate
+def _(x: Array, *, axis: int) -> Array:
+    # x − (Σx − 1)/k over the support, whose elements are within 1 of the largest
+    top = np.abs(np.max(x, axis=axis, keepdims=True))
+    return np.where(np.isfinite(top), top + 1, 1) * np.ones_like(x)

@@ -328,3 +328,26 @@ def normal_tail(t: Array) -> Array:
     for c in reversed(others):
         one, two = twice * one - two + c, one
     return (twice / 2 * one - two + first) / (2 + t)
+
+
+def sparsemax(x: Array, axis: int) -> Array:
+    """The projection onto the simplex along ``axis``: (1 + Σⱼ(xᵢ − xⱼ))/k over the k elements of
+    the support, which are those where that sum over all larger elements is positive."""
+    x = np.moveaxis(x, axis, -1)
+
+    def summed(counts: Array) -> Array:
+        """1 + Σⱼ (xᵢ − xⱼ) over the j that count, as if in twice the precision."""
+        result, lost = np.ones_like(x), np.zeros_like(x)
+        for j in range(x.shape[-1]):
+            other = x[..., j : j + 1]
+            step, rest = two_sum(x, -other)
+            step = np.where(x == other, 0, step)
+            used = counts[..., j]
+            result, error = two_sum(result, np.where(used, step, 0))
+            lost = lost + error + np.where(used & (x != other), rest, 0)
+        return result + lost
+
+    support = summed(x[..., None, :] > x[..., :, None]) > 0
+    share = summed(np.broadcast_to(support[..., None, :], (*x.shape, x.shape[-1])))
+    p = np.where(support, share / support.sum(axis=-1, keepdims=True), 0)
+    return np.moveaxis(np.where(np.isnan(x).any(axis=-1, keepdims=True), np.nan, p), -1, axis)

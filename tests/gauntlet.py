@@ -180,6 +180,15 @@ def plain_sigmoid(x: Array) -> Array:
     return 1 / (1 + np.exp(-x))
 
 
+def sums_of_sums(x: Array, axis: int) -> Array:
+    z = -np.sort(-x, axis=axis)
+    count = np.moveaxis(np.arange(1, x.shape[axis] + 1).reshape(-1, *[1] * (x.ndim - 1)), 0, axis)
+    sums = np.cumsum(z, axis=axis)
+    support = z - (sums - 1) / count > 0
+    k = np.maximum(support.sum(axis=axis, keepdims=True), 1)
+    return np.maximum(x - (np.where(support, sums, 0).sum(axis=axis, keepdims=True) - 1) / k, 0)
+
+
 def smooth(target: Array, share: float, kept: float) -> Array:
     return target * kept + share
 
@@ -387,6 +396,11 @@ ACTIVATIONS: list[Mutant] = [
     Mutant("negative-part-first", "crelu", V, "the halves in the other order", formula=lambda x, axis: np.concatenate([np.maximum(-x, 0), np.maximum(x, 0)], axis)),
     Mutant("first-half-alone", "crelu", G, "the negative half is detached", pullback=lambda c, x, axis: {"x": np.split(c, 2, axis)[0] * (x > 0)}),
     Mutant("nan-swallowed", "crelu", S, "x > 0 and x < 0, neither true", formula=lambda x, axis: np.concatenate([np.where(x > 0, x, 0), np.where(x < 0, -x, 0)], axis)),
+    Mutant("softmax", "sparsemax", V, "the dense one", formula=lambda x, axis: softmax(x, axis)),
+    Mutant("sums-of-sums", "sparsemax", V, "Keras 3.15: all cumulative sums of the support for the last", formula=sums_of_sums),
+    Mutant("support-not-centred", "sparsemax", G, "τ taken for a constant", pullback=lambda c, x, axis: {"x": c * (F["sparsemax"](x=x, axis=axis) > 0)}),
+    Mutant("infinite-support", "sparsemax", S, "no shift: an empty support at the largest number", formula=lambda x, axis: np.where(np.abs(x).max(axis=axis, keepdims=True) > 1e30, np.inf, F["sparsemax"](x=x, axis=axis))),
+    Mutant("scaled", "sparsemax", P, "twice too much", formula=lambda x, axis: 2 * F["sparsemax"](x=x, axis=axis)),
     Mutant("axis-one-always", "softmax", V, "the class axis of images", formula=lambda x, axis: softmax(x, 1 if x.ndim > 2 else axis)),
     Mutant("negative-axis", "softmax", V, "−1 is taken for 0", formula=lambda x, axis: softmax(x, max(axis, 0))),
     Mutant("no-shift", "softmax", V, "exp overflows", formula=naive_softmax, narrow=True),

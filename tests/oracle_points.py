@@ -277,6 +277,11 @@ CASES: dict[str, list[Case]] = {
     "softsign": [grid(x=REAL)],
     "exponential": [grid(x=REAL)],
     "squareplus": [grid({"b": v}, x=REAL) for v in (4.0, 0.3, 0.0)],
+    "sparsemax": [
+        case(x=ROWS),
+        case({"axis": 0}, x=np.transpose(ROWS[1:6])),
+        case(x=[[0.1, 0.2, 0.3], [0.9, 0.1, -0.3], [1.0, 0.0, -1.0], [0.5, 0.25, -0.25]]),
+    ],
 }
 
 #: what only a dialect sets, drawn beside the parameters of the catalogue

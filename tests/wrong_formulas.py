@@ -65,6 +65,15 @@ def shifted_softmax(x: Array, axis: int) -> Array:
     return e / e.sum(axis=axis, keepdims=True)
 
 
+def sums_of_sums(x: Array, axis: int) -> Array:
+    support = F["sparsemax"](x=x, axis=axis) > 0
+    first = -np.sort(-support.astype(int), axis=axis) > 0
+    sums = np.where(first, np.cumsum(-np.sort(-x, axis=axis), axis=axis), 0)
+    return np.maximum(
+        x - (sums.sum(axis=axis, keepdims=True) - 1) / support.sum(axis=axis, keepdims=True), 0
+    )
+
+
 def at_float32(number: Any) -> Any:
     return (
         number.astype(np.float32).astype(number.dtype)
@@ -322,4 +331,6 @@ MUTANTS: list[Mutant] = [
     Mutant("square-overflows", "softsign", "(1 + |x|)² overflows", gradient=lambda c, x: c / (1 + np.abs(x)) ** 2, in_=FLOAT64),
     Mutant("power-of-e", "exponential", "e rounds before the power", lambda x: x.dtype.type(np.e) ** x),
     Mutant("plain-sum", "squareplus", "x + √(x² + b) cancels", lambda x, b: (x + np.sqrt(x * x + b)) / 2),
+    Mutant("sums-of-sums", "sparsemax", "all cumulative sums of the support for the last", sums_of_sums),
+    Mutant("not-centred", "sparsemax", "τ taken for a constant", gradient=lambda c, x, axis: c * (F["sparsemax"](x=x, axis=axis) > 0)),
 ]  # fmt: skip

@@ -568,3 +568,18 @@ def glu(x: Row, axis: int = -1) -> Ball:
 @define(doubled)
 def crelu(x: Ball, axis: int = -1) -> Row:
     return [maximum(x, 0), maximum(-x, 0)]
+
+
+def _either(at: Ball, below: Ball, above: Ball) -> Ball:
+    return piecewise(at, lambda: below, lambda: above)
+
+
+@define(rows(-1, gives="row"), roots="x", differences="x")
+def sparsemax(x: Row, axis: int = -1) -> Row:
+    """Algorithm 1 of Martins & Astudillo 2016: sort, find the support, subtract the threshold."""
+    ordered = sorted(x, key=lambda t: float(coefficient(t, 0)), reverse=True)
+    tau, sums = ordered[0] - 1, ordered[0]
+    for k in range(2, len(x) + 1):
+        sums = sums + ordered[k - 1]
+        tau = _either(ordered[k - 1] - (sums - 1) / k, tau, (sums - 1) / k)
+    return [maximum(t - tau, 0) for t in x]
