@@ -1554,3 +1554,18 @@ def squared_hinge(input: Array, target: Array, *, labels: str = "sign") -> Array
 @squared_hinge.derivative
 def _(input: Array, target: Array, *, labels: str) -> dict[str, Array]:
     return {"input": -2 * _signs(target, labels) * hinge.formula(input, target, labels=labels)}
+
+
+@loss(
+    inputs={"input": tensor("real")},
+    nonnegative=True,
+    source="tf.nn.l2_loss",
+)
+def l2_loss(input: Array) -> Array:
+    """½x², summed over all elements by its only reduction."""
+    return input * (0.5 * input)
+
+
+@l2_loss.derivative
+def _(input: Array) -> dict[str, Array]:
+    return {"input": input}

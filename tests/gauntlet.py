@@ -408,6 +408,9 @@ REGRESSION: list[Mutant] = [
     Mutant("fraction", "mean_absolute_percentage_error", V, "not in percent", formula=lambda input, target, epsilon: F["mean_absolute_percentage_error"](input=input, target=target, epsilon=epsilon) / 100),
     Mutant("of-the-prediction", "mean_absolute_percentage_error", V, "divided by the prediction", prepare=swap("input", "target")),
     Mutant("divisor-constant", "mean_absolute_percentage_error", G, "the divisor is not differentiated", pullback=spoilt("mean_absolute_percentage_error", lambda g, c, **a: -F["mean_absolute_percentage_error"].gradients(c, **a)["input"], "target")),
+    Mutant("not-halved", "l2_loss", V, "x²", formula=lambda input: input**2),
+    Mutant("norm", "l2_loss", V, "the length for its square", formula=lambda input: np.abs(input)),
+    Mutant("gradient-of-the-square", "l2_loss", G, "2x", derivative=lambda input: 2 * input),
 ]  # fmt: skip
 
 BCE = "binary_cross_entropy"

@@ -252,6 +252,7 @@ CASES: dict[str, list[Case]] = {
     "mean_absolute_percentage_error": [
         grid(input=MODEST, target=[*MODEST, 1e-7, -1e-7]),
     ],
+    "l2_loss": [grid(input=REAL)],
     "squared_hinge": [
         grid({}, input=REAL, target=SIGN),
         grid({"labels": "bit"}, input=REAL, target=[0.0, 1.0]),

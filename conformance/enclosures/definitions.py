@@ -453,6 +453,11 @@ def squared_hinge(input: Ball, target: Ball, labels: str) -> Ball:
     return margin * margin
 
 
+@define(elementwise)
+def l2_loss(input: Ball) -> Ball:
+    return input * input / 2
+
+
 def parameter(value: Any) -> Any:
     """A parameter as formulas take it: real numbers as balls, switches and counts as they are."""
     if isinstance(value, tuple):
