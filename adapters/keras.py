@@ -198,6 +198,22 @@ def _losses(functional: bool) -> list[Binding]:
             implied={"input_lengths": all_steps, "target_lengths": until_blank},
             **{**per_sample, **({} if functional else {"reductions": PER_SAMPLE})},
         ),
+        row("log_cosh", "log_cosh", "LogCosh", rows="mean"),
+        row(
+            "squared_hinge",
+            "squared_hinge",
+            "SquaredHinge",
+            kinds={"target": "sign bit"},
+            dialect={"labels": encoding},
+            rows="mean",
+        ),
+        row(
+            "mean_absolute_percentage_error",
+            "mean_absolute_percentage_error",
+            "MeanAbsolutePercentageError",
+            dialect={"epsilon": epsilon},
+            rows="mean",
+        ),
     ]
 
 

@@ -125,6 +125,8 @@ NN = surface(
             kinds={"log_probs": "logits"},
             dialect={"from_logits": True},
         ),
+        # "Computes half the L2 norm of a tensor without the sqrt: output = sum(t ** 2) / 2"
+        bind("l2_loss", "l2_loss", "input", reductions=(Spelling("default", "sum"),)),
     ],
 )
 

@@ -174,6 +174,15 @@ def _losses(functional: bool) -> list[Binding]:
             reductions=REDUCTION,
             kinds={"log_probs": "log_probability"},
         ),
+        bind(
+            "gaussian_nll",
+            name("gaussian_nll_loss", "GaussianNLLLoss"),
+            "input target var",
+            full="full",
+            eps="eps",
+            reductions=REDUCTION,
+            kinds={"input": "feature", "target": "feature"},  # (x − y)²/var² does not overflow
+        ),
     ]
 
 

@@ -43,10 +43,15 @@ DIALECTS: dict[str, list[dict[str, Any]]] = {
         {"log_input": False, "clip": (1e-7, 1.0)},
     ],
     "cosine_embedding": [{"epsilon": 1e-12}],
+    "squared_hinge": [{"labels": "bit"}],
 }
 
 #: encodings of a target that go with one value of a parameter
-ENCODINGS = {("hinge", "sign"): {"labels": "sign"}, ("hinge", "bit"): {"labels": "bit"}}
+ENCODINGS = {
+    (hinge, kind): {"labels": kind}
+    for hinge in ("hinge", "squared_hinge")
+    for kind in ("sign", "bit")
+}
 
 _INFO = np.finfo(np.float64)
 #: where exponentials, and powers, of float64 and float32 numbers overflow, vanish or cease to matter

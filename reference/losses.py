@@ -1425,3 +1425,147 @@ def _(
     impossible = np.isinf(likelihood)[None, :, None]
     lost = 0 if zero_infinity else np.nan
     return {"log_probs": np.where(impossible, lost, c * gradient)}
+
+
+# -- regression, further --------------------------------------------------------------------------
+
+
+@loss(
+    inputs={"input": tensor("real"), "target": tensor("real"), "var": tensor("positive")},
+    params={
+        "full": one_of(False, True),
+        "eps": between(0, 1, 1e-6, 0.5, open_low=True),
+    },
+    source="Nix & Weigend 1994, doi:10.1109/ICNN.1994.374138; torch.nn.GaussianNLLLoss",
+)
+def gaussian_nll(
+    input: Array, target: Array, var: Array, *, full: bool = False, eps: float = 1e-6
+) -> Array:
+    """½(log v + (x − y)²/v) with v = max(var, eps); ``full`` adds ½·log 2π.
+
+    The clamp "is ignored with respect to autograd": its derivative counts as 1.
+    """
+    v = np.maximum(var, eps)
+    half, ratio = _deviation(input, target, v)
+    constant = np.log(_tau(v)) if full else 0
+    return (np.log(v) + constant) / 2 + half * ratio
+
+
+def _deviation(input: Array, target: Array, v: Array) -> tuple[Array, Array]:
+    """½(x − y), which does not overflow, and (x − y)/v."""
+    a = input - target
+    half = np.where(np.isinf(a), input / 2 - target / 2, a / 2)
+    return half, np.where(np.isinf(a), 2 * (half / v), a / v)
+
+
+@gaussian_nll.derivative
+def _(input: Array, target: Array, var: Array, *, full: bool, eps: float) -> dict[str, Array]:
+    v = np.maximum(var, eps)
+    half, ratio = _deviation(input, target, v)
+    near = (0.5 - half * ratio) / v
+    slope = np.where(np.isinf(half * ratio), -0.5 * ratio * ratio, near)
+    return {"input": ratio, "target": -ratio, "var": slope}
+
+
+@loss(
+    inputs=_REAL_PAIR,
+    nonnegative=True,
+    zero_at_agreement=True,
+    symmetric=True,
+    source="keras.losses.LogCosh",
+)
+def log_cosh(input: Array, target: Array) -> Array:
+    """log cosh(x − y), from log1p(2·sinh²(½(x − y))) near 0, |x − y| − log 2 far away."""
+    a = np.abs(input - target)
+    near = np.log1p(2 * np.sinh(np.minimum(a, 1) / 2) ** 2)
+    return np.where(a < 1, near, a + (np.log1p(np.exp(-2 * a)) - np.log(a.dtype.type(2))))
+
+
+@log_cosh.derivative
+def _(input: Array, target: Array) -> dict[str, Array]:
+    slope = np.tanh(input - target)
+    return {"input": slope, "target": -slope}
+
+
+@log_cosh.intermediate
+def _(input: Array, target: Array) -> Array:
+    return np.ones_like(input)  # log of 1 + ½(x − y)²; a + log(1 + e^−2a) − log 2
+
+
+@log_cosh.gradient_intermediate
+def _(input: Array, target: Array) -> dict[str, Array]:
+    one = np.ones_like(input)  # 1 − 2·σ(−2a)
+    return {"input": one, "target": one}
+
+
+@loss(
+    inputs=_REAL_PAIR,
+    params={"epsilon": dialect()},
+    nonnegative=True,
+    zero_at_agreement=True,
+    source="keras.losses.MeanAbsolutePercentageError",
+)
+def mean_absolute_percentage_error(input: Array, target: Array, *, epsilon: float = 1e-7) -> Array:
+    """100·|x − y|/max(|y|, ε), y being the target. Dialect: ε = ``epsilon`` in another precision."""
+    a, divisor = np.abs(input - target), np.maximum(np.abs(target), epsilon)
+    half = np.abs(input / 2 - target / 2)
+    ratio = np.where(np.isinf(a), 2 * (half / divisor), a / divisor)
+    return np.where(a < np.finfo(a.dtype).max / 128, 100 * a / divisor, 100 * ratio)
+
+
+@mean_absolute_percentage_error.derivative
+def _(input: Array, target: Array, *, epsilon: float) -> dict[str, Array]:
+    divisor = np.maximum(np.abs(target), epsilon)
+    side = np.sign(input - target)
+    # 1/|y| + (|x − y|/|y|)′ together are x/y²
+    small = np.abs(input) < np.finfo(input.dtype).max / 128
+    square = np.where(small, 100 * input / divisor / divisor, input / divisor * (100 / divisor))
+    by_target = np.where(np.abs(target) < epsilon, 100 / divisor, np.sign(target) * square)
+    return {"input": times(side, 100 / divisor), "target": -times(side, by_target)}
+
+
+@mean_absolute_percentage_error.gradient_intermediate
+def _(input: Array, target: Array, *, epsilon: float) -> dict[str, Array]:
+    divisor = np.maximum(np.abs(target), epsilon)
+    # 1/|y| and (|x − y|/|y|)/|y|, whose sum is x/y²
+    both = 100 / divisor * (1 + np.abs(input - target) / divisor)
+    return {"target": both}
+
+
+@mean_absolute_percentage_error.kinks
+def _(epsilon: float) -> dict[str, list[float]]:
+    return {"input": [0.5, 1.5, -3.0], "target": [0.5, 1.5, -3.0]}
+
+
+# -- two classes, further -------------------------------------------------------------------------
+
+
+@loss(
+    inputs={"input": tensor("real"), "target": tensor("sign", "bit")},
+    params={"labels": dialect()},
+    nonnegative=True,
+    source="keras.losses.SquaredHinge",
+)
+def squared_hinge(input: Array, target: Array, *, labels: str = "sign") -> Array:
+    """max(0, 1 − y·x)² with y = ±1; with ``labels="bit"`` a target of 0 or 1 stands for −1 or 1."""
+    return hinge.formula(input, target, labels=labels) ** 2
+
+
+@squared_hinge.derivative
+def _(input: Array, target: Array, *, labels: str) -> dict[str, Array]:
+    return {"input": -2 * _signs(target, labels) * hinge.formula(input, target, labels=labels)}
+
+
+@loss(
+    inputs={"input": tensor("real")},
+    nonnegative=True,
+    source="tf.nn.l2_loss",
+)
+def l2_loss(input: Array) -> Array:
+    """½x², summed over all elements by its only reduction."""
+    return input * (0.5 * input)
+
+
+@l2_loss.derivative
+def _(input: Array) -> dict[str, Array]:
+    return {"input": input}

@@ -451,6 +451,18 @@ REGRESSION: list[Mutant] = [
     Mutant("log-input-ignored", "poisson_nll", V, "always eˣ", prepare=default("poisson_nll", "log_input")),
     Mutant("eps-ignored", "poisson_nll", V, "log x", prepare=edit(eps=lambda a: 0.0)),
     Mutant("gradient-without-target", "poisson_nll", G, "eˣ alone", derivative=lambda input, target, **p: np.exp(input) if p["log_input"] else np.ones_like(input)),
+    Mutant("eps-added", "gaussian_nll", V, "v + eps for max(v, eps)", prepare=edit(var=lambda a: a["var"] + a["eps"])),
+    Mutant("full-ignored", "gaussian_nll", V, "the constant dropped", prepare=default("gaussian_nll", "full")),
+    Mutant("standard-deviation", "gaussian_nll", V, "σ for σ²", prepare=edit(var=lambda a: a["var"] ** 2)),
+    Mutant("variance-detached", "gaussian_nll", G, "the variance is a constant", pullback=spoilt("gaussian_nll", lambda g, c, **_: 0 * g, "var")),
+    Mutant("cosh-overflows", "log_cosh", V, "log(cosh x)", formula=lambda input, target: np.log(np.cosh(input - target)), narrow=True),
+    Mutant("without-log-2", "log_cosh", V, "a + softplus(−2a)", formula=lambda input, target: np.abs(input - target) + softplus(-2 * np.abs(input - target))),
+    Mutant("fraction", "mean_absolute_percentage_error", V, "not in percent", formula=lambda input, target, epsilon: F["mean_absolute_percentage_error"](input=input, target=target, epsilon=epsilon) / 100),
+    Mutant("of-the-prediction", "mean_absolute_percentage_error", V, "divided by the prediction", prepare=swap("input", "target")),
+    Mutant("divisor-constant", "mean_absolute_percentage_error", G, "the divisor is not differentiated", pullback=spoilt("mean_absolute_percentage_error", lambda g, c, **a: -F["mean_absolute_percentage_error"].gradients(c, **a)["input"], "target")),
+    Mutant("not-halved", "l2_loss", V, "x²", formula=lambda input: input**2),
+    Mutant("norm", "l2_loss", V, "the length for its square", formula=lambda input: np.abs(input)),
+    Mutant("gradient-of-the-square", "l2_loss", G, "2x", derivative=lambda input: 2 * input),
 ]  # fmt: skip
 
 BCE = "binary_cross_entropy"
@@ -497,6 +509,9 @@ TWO_CLASSES: list[Mutant] = [
     Mutant("inputs-swapped", "margin_ranking", V, "x₂ − x₁", prepare=swap("input1", "input2")),
     Mutant("margin-outside", "margin_ranking", V, "max(0, z) + margin", formula=lambda input1, input2, target, margin: np.maximum(-target * (input1 - input2), 0) + margin),
     Mutant("second-gradient-same-sign", "margin_ranking", G, "copied from the first", pullback=spoilt("margin_ranking", lambda g, c, **_: -g, "input2")),
+    Mutant("not-squared", "squared_hinge", V, "the hinge", formula=F["hinge"].formula),
+    Mutant("square-of-the-margin", "squared_hinge", V, "max forgotten", formula=lambda input, target, labels: (1 - rooms._signs(target, labels) * input) ** 2),
+    Mutant("half-gradient", "squared_hinge", G, "the 2 forgotten", derivative=lambda input, target, labels: -rooms._signs(target, labels) * F["hinge"](input=input, target=target, labels=labels)),
 ]  # fmt: skip
 
 CE = "cross_entropy"

@@ -282,6 +282,19 @@ CASES: dict[str, list[Case]] = {
         case({"axis": 0}, x=np.transpose(ROWS[1:6])),
         case(x=[[0.1, 0.2, 0.3], [0.9, 0.1, -0.3], [1.0, 0.0, -1.0], [0.5, 0.25, -0.25]]),
     ],
+    "gaussian_nll": [
+        grid(p, input=MODEST, target=MODEST[::2], var=[1e-300, 1e-9, 0.3, 1.0, 4.0, 1e150])
+        for p in ({}, {"full": True}, {"eps": 0.5})
+    ],
+    "log_cosh": [grid(input=MODEST, target=MODEST), grid(input=REAL, target=[0.0])],
+    "mean_absolute_percentage_error": [
+        grid(input=MODEST, target=[*MODEST, 1e-7, -1e-7]),
+    ],
+    "l2_loss": [grid(input=REAL)],
+    "squared_hinge": [
+        grid({}, input=REAL, target=SIGN),
+        grid({"labels": "bit"}, input=REAL, target=[0.0, 1.0]),
+    ],
 }
 
 #: what only a dialect sets, drawn beside the parameters of the catalogue
@@ -325,7 +338,7 @@ ELEMENTS: dict[str, st.SearchStrategy] = {
 SIZES = {"N": 2, "C": 3, "P": 2, "G": 12, "D": 3, "T": 3, "L": 2, "1": 1}
 
 #: an input's other encodings are asked for by a parameter
-ENCODINGS = {("hinge", "bit"): {"labels": "bit"}}
+ENCODINGS = {("hinge", "bit"): {"labels": "bit"}, ("squared_hinge", "bit"): {"labels": "bit"}}
 
 #: softmax less posterior cancels without limit, at any precision: CTC of logits is for hands
 BY_HAND = {("ctc", "logits")}

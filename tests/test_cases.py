@@ -168,7 +168,9 @@ def hold_indices_to_the_domain(case: Case, arguments: dict[str, Any]) -> None:
         inside = (target >= 0) & (target < classes)
         assert (inside | (target == arguments.get("ignore_index", -1))).all()
         assert target.ndim == inputs["input"].ndim - 1
-    elif "input" in inputs and case.function.inputs["target"].shape in ("S", "N C *K"):
+    elif {"input", "target"} <= set(case.function.inputs) and case.function.inputs[
+        "target"
+    ].shape in ("S", "N C *K"):
         assert target is not None
         assert target.shape == inputs["input"].shape
     if case.function.name == "ctc":

@@ -333,4 +333,11 @@ MUTANTS: list[Mutant] = [
     Mutant("plain-sum", "squareplus", "x + √(x² + b) cancels", lambda x, b: (x + np.sqrt(x * x + b)) / 2),
     Mutant("sums-of-sums", "sparsemax", "all cumulative sums of the support for the last", sums_of_sums),
     Mutant("not-centred", "sparsemax", "τ taken for a constant", gradient=lambda c, x, axis: c * (F["sparsemax"](x=x, axis=axis) > 0)),
+    Mutant("square-first", "gaussian_nll", "(x − y)² overflows before the division", lambda input, target, var, full, eps: np.log(np.maximum(var, eps) * (rooms._tau(var) if full else 1)) / 2 + (input - target) ** 2 / np.maximum(var, eps) / 2, in_=FLOAT64),
+    Mutant("square-of-v", "gaussian_nll", "v² overflows", gradient=lambda c, input, target, var, full, eps: c * (np.maximum(var, eps) - (input - target) ** 2) / (2 * np.maximum(var, eps) ** 2), of="var", in_=FLOAT64),
+    Mutant("log-of-cosh", "log_cosh", "cosh x is 1 near 0", lambda input, target: np.log(np.cosh(input - target))),
+    Mutant("two-sigmoids", "log_cosh", "1 − 2·σ(−2a) cancels", gradient=lambda c, input, target: c * (1 - 2 * primitives.sigmoid(-2 * (input - target)))),
+    Mutant("quotient-rule", "mean_absolute_percentage_error", "1/y + (x − y)/y² cancels", gradient=lambda c, input, target, epsilon: np.where(np.abs(target) < epsilon, F["mean_absolute_percentage_error"].gradients(c, input=input, target=target, epsilon=epsilon)["target"], -c * np.sign(input - target) * np.sign(target) * (1 / target + (input - target) / target**2) * 100 * np.sign(target)), of="target"),
+    Mutant("expanded", "squared_hinge", "1 − 2yx + x² cancels", lambda input, target, labels: np.where(rooms._signs(target, labels) * input < 1, 1 - 2 * rooms._signs(target, labels) * input + input**2, 0)),
+    Mutant("half-at-last", "l2_loss", "the square overflows before the half", lambda input: input**2 / 2, in_=FLOAT64),
 ]  # fmt: skip

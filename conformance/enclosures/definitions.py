@@ -492,6 +492,41 @@ def squareplus(x: Ball, b: Ball) -> Ball:
     return (x + (x * x + b).sqrt()) / 2
 
 
+# -- losses: regression, further ------------------------------------------------------------------
+
+
+@define(elementwise, roots="value var")
+def gaussian_nll(input: Ball, target: Ball, var: Ball, full: bool, eps: Ball) -> Ball:
+    kept = sign(var - eps) == 1
+    v = var if kept else eps + (var - coefficient(var, 0))  # the clamp is not differentiated
+    return (log(v * (2 * pi() if full else 1)) + (input - target) * (input - target) / v) / 2
+
+
+@define(elementwise)
+def log_cosh(input: Ball, target: Ball) -> Ball:
+    a = input - target
+    return log((exp(a) + exp(-a)) / 2)
+
+
+@define(elementwise)
+def mean_absolute_percentage_error(input: Ball, target: Ball, epsilon: Ball) -> Ball:
+    return 100 * absolute(target - input) / maximum(absolute(target), epsilon)
+
+
+# -- losses: two classes, further -----------------------------------------------------------------
+
+
+@define(elementwise, discrete="target")
+def squared_hinge(input: Ball, target: Ball, labels: str) -> Ball:
+    margin = hinge(input, target, labels)
+    return margin * margin
+
+
+@define(elementwise)
+def l2_loss(input: Ball) -> Ball:
+    return input * input / 2
+
+
 def parameter(value: Any) -> Any:
     """A parameter as formulas take it: real numbers as balls, switches and counts as they are."""
     if isinstance(value, tuple):
