@@ -792,6 +792,11 @@ def _(x: Array, *, alpha: float) -> Array:
     return np.where(x > 0, 0, alpha)  # e^(x/α) − 1
 
 
+@celu.gradient_intermediate
+def _(x: Array, *, alpha: float) -> dict[str, Array]:
+    return {"x": np.where(x > 0, 0, 1)}  # f/α + 1, from the output that overwrote the input
+
+
 @activation(
     range=(-1, 1),
     monotonic=True,
