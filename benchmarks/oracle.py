@@ -84,7 +84,8 @@ def ratio(ours: list[int], theirs: list[int]) -> str:
 
 def row(adapter: Adapter, function: str) -> tuple[str, ...]:
     """One line of the table."""
-    fitting = [b for b in adapter.bindings if b.function == function and not b.random]
+    mine = (b for b in adapter.bindings if b.function == function)
+    fitting = [b for b in mine if not b.random and not b.inplace]
     binding = fitting[0] if fitting else None
     case = case_of(function, binding)
     elements = next(iter(case.inputs.values())).size
