@@ -252,7 +252,7 @@ def _elementwise(
         others = [m for m in names if m != n]
         if len(lines[n]) <= 8 and others:
             continue
-        every = (1, 3, 9) if reduced else (1, 8, 64)  # beside none, one or two other inputs
+        every = (1, 3, 3) if reduced else (1, 8, 64)  # beside none, one or two other inputs
         thin = lines[n][:: every[min(len(others), 2)]]
         thin = np.unique(np.concatenate([thin, within(kinds[n], _ENDS)]))
         corners = [_corners(kinds[m], _special(function, m, params), reduced) for m in others]
