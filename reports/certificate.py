@@ -77,9 +77,7 @@ def _sections(table: pd.DataFrame) -> Iterable[str]:
     yield _headline(table)
     yield "Computed with " + "; ".join(sorted(table["environment"].unique())) + "."
     yield "## Worst errors, in ULP of float64"
-    lines = {
-        (row["function"], row["aspect"], row["precision"]): row for row in table.to_dict("records")
-    }
+    lines = {(row["function"], row["aspect"], row["precision"]): row for row in _rows(table)}
     columns = [(a, p) for p in _PRECISIONS for a in _ASPECTS]
     first = table[table["precision"] == table["precision"].iloc[0]]
     every = first.groupby("function", sort=False)["points"].sum()
@@ -100,10 +98,14 @@ def _sections(table: pd.DataFrame) -> Iterable[str]:
                 *(_code(row["function"]), row["aspect"], row["precision"]),
                 *(f"{row['undefined']:,}", *_worst(row["worst"])),
             ]
-            for row in table.to_dict("records")
+            for row in _rows(table)
             if row["ulp"] > 0
         ],
     )
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(column): v for column, v in row.items()} for row in table.to_dict("records")]
 
 
 def _headline(table: pd.DataFrame) -> str:
@@ -149,7 +151,7 @@ def certificate_terminal(table: pd.DataFrame, console: Console) -> None:
         shown.add_column(title, no_wrap=True)
     for title in ("points", "ULP", "units", "holds"):
         shown.add_column(" " + title, justify="right", no_wrap=True)
-    for row in table.to_dict("records"):
+    for row in _rows(table):
         shown.add_row(
             row["function"],
             f" {row['aspect']}",
