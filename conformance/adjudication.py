@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from ..reference import catalogue
 from ..reference.reductions import Rows
+from .enclosures import available
 
 Array = np.ndarray
 
@@ -56,7 +56,7 @@ class Question:
         return float(self._ask("enclosed_scale", index, shape))
 
     def _ask(self, what: str, index: tuple[int, ...], shape: tuple[int, ...]) -> Any:
-        if find_spec("flint") is None:
+        if not available():
             raise Undecided("the extra certify (python-flint) is not installed")
         from .enclosures import problem
         from .enclosures.definitions import DEFINITIONS

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..reference.function import INTEGER_KINDS, Domain, Function, Input
+from ..reference.function import Domain, Function, Input
 
 Array = np.ndarray
 Block = tuple[dict[str, Array], dict[str, Any]]  # inputs, parameters
@@ -496,8 +496,3 @@ def _sequences(
         },
         params,
     )
-
-
-def integers(function: Function) -> set[str]:
-    """The inputs that hold whole numbers in any of their encodings."""
-    return {n for n, s in function.inputs.items() if set(s.kinds) & INTEGER_KINDS}

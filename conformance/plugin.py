@@ -110,7 +110,8 @@ def measurement(request: pytest.FixtureRequest) -> Any:
     if subject.adapter.name not in _STARTED:
         _STARTED.add(subject.adapter.name)
         subject.adapter.start()
-        rows.write("callables", rows=bound(subject.adapter))
+        if rows.journal is not None:
+            rows.write("callables", rows=bound(subject.adapter))
     return Measurement(subject)
 
 

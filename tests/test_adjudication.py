@@ -216,8 +216,8 @@ def _raises(*_: object, **__: object) -> arb:
     [
         (
             adjudication,
-            "find_spec",
-            lambda name: None,
+            "available",
+            lambda: False,
             "the extra certify (python-flint) is not installed",
         ),
         (problem, "enclose", _raises, "its enclosure failed: ZeroDivisionError('planted')"),
