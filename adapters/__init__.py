@@ -20,7 +20,7 @@ GROUP = "nnconform.adapters"
 @cache
 def names() -> tuple[str, ...]:
     """Names of all adapters that are known here, whether or not their framework is installed."""
-    order = {"torch": 0, "tensorflow": 1, "keras": 2}
+    order = {"torch": 0, "tensorflow": 1, "keras": 2, "keras-torch": 3}
     found = {point.name for point in entry_points(group=GROUP)}
     return tuple(sorted(found, key=lambda name: (order.get(name, len(order)), name)))
 

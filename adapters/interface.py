@@ -328,6 +328,9 @@ class Adapter(ABC):
     module: ClassVar[str]
     bindings: ClassVar[tuple[Binding, ...]]
     interface: ClassVar[int] = INTERFACE
+    #: the adapter whose surfaces this one judges on another backend, if it does: what is public is
+    #: reviewed there, and the two cannot share a process
+    variant_of: ClassVar[str] = ""
 
     # -- what a framework must provide ---------------------------------------------------------
 

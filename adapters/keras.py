@@ -6,6 +6,7 @@ The tensors, gradients and dtypes are those of the backend in use, so its adapte
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
 from typing import Any, ClassVar
@@ -279,38 +280,49 @@ CLASSES = surface("keras.losses", _losses(functional=False), style="class")
 
 
 @cache
-def framework() -> Any:
-    """The module ``keras``, on TensorFlow unless ``KERAS_BACKEND`` says otherwise."""
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+def framework(backend: str) -> Any:
+    """The module ``keras`` on that backend, which it has for the life of a process."""
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = backend
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
 
+    if (own := keras.config.backend()) != backend:
+        raise RuntimeError(
+            f"Keras computes with {own} in this process; with {backend} it needs another process"
+        )
     return keras
 
 
 class KerasAdapter(Adapter):
-    """Keras 3 on the CPU, eager."""
+    """Keras 3 on TensorFlow, on the CPU, eager."""
 
     name = "keras"
     module = "keras"
-    requirement = "keras"
-    distributions = ("keras",)
+    requirement = "keras tensorflow-cpu"
+    distributions: ClassVar[tuple[str, ...]] = ("keras",)
     bindings: ClassVar[tuple[Binding, ...]] = (*ACTIVATIONS, *OPS, *FUNCTIONS, *CLASSES)
     preamble = "import numpy as np\nimport keras"
+    #: the name, and the adapter, of the framework that Keras computes with
+    computes_with: ClassVar[str] = "tensorflow"
 
     @cached_property
     def backend(self) -> Adapter:
         """The adapter of the framework that Keras computes with."""
-        return adapter(framework().config.backend())
+        return adapter(self.computes_with)
+
+    def installed(self) -> bool:
+        return super().installed() and self.backend.installed()
 
     def start(self) -> None:
+        framework(self.computes_with)
         self.backend.start()
 
     def device(self) -> str:
         return self.backend.device()
 
     def lookup(self, path: str) -> Any:
-        framework()
+        framework(self.computes_with)
         return super().lookup(path)
 
     def tensor(self, array: np.ndarray) -> Any:
@@ -337,3 +349,14 @@ class KerasAdapter(Adapter):
     def print_gradient(self, expression: str, of: str) -> list[str]:
         imported = self.backend.preamble.splitlines()[-1]
         return [imported, *self.backend.print_gradient(expression, of)]
+
+
+class KerasOnTorch(KerasAdapter):
+    """Keras 3 on PyTorch, on the CPU, eager."""
+
+    name = "keras-torch"
+    variant_of = "keras"
+    requirement = "keras torch"
+    distributions = ("keras", "torch")
+    computes_with = "torch"
+    preamble = f"import os\nos.environ['KERAS_BACKEND'] = 'torch'\n{KerasAdapter.preamble}"

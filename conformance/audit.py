@@ -103,7 +103,7 @@ def examine(framework: str) -> list[dict[str, Any]]:
     """The rows of one framework, which is imported."""
     one = adapter(framework)
     one.start()
-    known = reviewed(framework)
+    known = reviewed(one.variant_of or framework)
     found: list[dict[str, Any]] = []
     for surface in dict.fromkeys(b.surface.name for b in one.bindings):
         ours = {b.callable for b in one.bindings if b.surface.name == surface}
@@ -116,7 +116,7 @@ def examine(framework: str) -> list[dict[str, Any]]:
 
 def bound(one: Adapter) -> list[dict[str, Any]]:
     """What a run keeps of its framework's bound callables: signature, defaults, deprecation."""
-    known = reviewed(one.name)
+    known = reviewed(one.variant_of or one.name)
     places: dict[tuple[str, str], list[Binding]] = {}
     for binding in one.bindings:
         places.setdefault((binding.surface.name, binding.callable), []).append(binding)

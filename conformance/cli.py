@@ -93,18 +93,19 @@ def list_(frameworks: str | None, functions: str | None) -> None:
     """Functions × surfaces, and how many callables each has there."""
     from ..adapters import adapter
     from ..reference import catalogue
-    from .selection import UsageError, match_frameworks, match_functions
+    from .selection import UsageError, match_frameworks, match_functions, originals
 
     counts: dict[str, dict[str, int]] = {}
     with _wrong_usage(UsageError):
         names, named = match_functions(functions), match_frameworks(frameworks)
+    known = []
     for framework in named:
         try:
-            bindings = adapter(framework).bindings
+            known.append(adapter(framework))
         except ValueError as error:
             click.echo(f"nnconform: {error}", err=True)
-            continue
-        for binding in bindings:
+    for one in originals(known):
+        for binding in one.bindings:
             if binding.function in names:
                 of = counts.setdefault(binding.surface.name, {})
                 of[binding.function] = of.get(binding.function, 0) + 1
@@ -237,10 +238,11 @@ def audit(frameworks: str | None, out: Path | None) -> int:
     Exit status: 0 all are bound or left out with a reason, 1 some are not, 2 wrong usage.
     """
     from .audit import audit, unexpected
-    from .selection import UsageError, installed, match_frameworks
+    from .selection import UsageError, installed, match_frameworks, originals
 
     with _wrong_usage(UsageError, RuntimeError):
-        table = audit([one.name for one in installed(match_frameworks(frameworks))])
+        chosen = originals(installed(match_frameworks(frameworks)))
+        table = audit([one.name for one in chosen])
     if out is not None:
         with _wrong_usage(OSError):
             out.mkdir(parents=True, exist_ok=True)

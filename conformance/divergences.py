@@ -56,6 +56,9 @@ _NUMPY = {
 }
 
 
+#: fields that are patterns of the columns of that name
+_SELECTS_ROWS = ("framework", "surface", "function", "callable", "dtype", "aspect", "reduction")
+
 #: names that stand for numbers held against each other
 _NUMBERS = frozenset({"got", "want", "scale", "floor"})
 
@@ -77,6 +80,7 @@ class Record:
     reason: str
     why: str
     link: str = ""
+    framework: tuple[str, ...] = ("*",)
     callable: tuple[str, ...] = ("*",)
     dtype: tuple[str, ...] = ("*",)
     reduction: tuple[str, ...] = ("*",)
@@ -97,7 +101,7 @@ class Record:
             return False
         return all(
             any(fnmatchcase(str(identity[name]), pattern) for pattern in getattr(self, name))
-            for name in ("surface", "function", "callable", "dtype", "aspect", "reduction")
+            for name in _SELECTS_ROWS
         )
 
     def covers(self, shape: tuple[int, ...], names: Mapping[str, Any], of: str = "") -> np.ndarray:
@@ -152,9 +156,8 @@ def parse(text: str) -> tuple[Record, ...]:
             raise ValueError(
                 f"divergence {name}: reason is {entry['reason']!r}, not one of {REASONS}"
             )
-        listed = ("surface", "function", "aspect", "callable", "dtype", "reduction", "of")
         fields: dict[str, Any] = {
-            k: (tuple(v) if isinstance(v, list) else (v,)) if k in listed else v
+            k: (tuple(v) if isinstance(v, list) else (v,)) if k in (*_SELECTS_ROWS, "of") else v
             for k, v in entry.items()
         }
         records.append(Record(**fields))

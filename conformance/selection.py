@@ -36,10 +36,9 @@ def select(
     """The subjects of an aspect, in a stable order. Raises UsageError for unknown names."""
     wanted = match_functions(functions)
     kinds = match_dtypes(dtypes or (REPRESENTATIVE if quick and aspect in BROAD else None))
-    chosen = installed(match_frameworks(frameworks))
     return [
         subject
-        for one in chosen
+        for one in together(frameworks)
         for binding in one.bindings
         if binding.function in wanted
         for subject in subjects(one, binding, aspect, kinds)
@@ -47,10 +46,10 @@ def select(
 
 
 def check(frameworks: str | None, functions: str | None, dtypes: str | None) -> None:
-    """Raises UsageError for unknown names, and where no framework is installed."""
+    """Raises UsageError for unknown names, frameworks that are not here or cannot share a process."""
     match_functions(functions)
     match_dtypes(dtypes)
-    installed(match_frameworks(frameworks))
+    together(frameworks)
 
 
 def subjects(
@@ -102,6 +101,28 @@ def installed(frameworks: Iterable[str]) -> list[Adapter]:
     if not here:
         raise UsageError("; ".join(["nothing to judge", *missing.values()]))
     return here
+
+
+def originals(frameworks: Iterable[Adapter]) -> list[Adapter]:
+    """Those of the adapters that are no variant of another one among them."""
+    chosen = list(frameworks)
+    return [one for one in chosen if one.variant_of not in {other.name for other in chosen}]
+
+
+def together(frameworks: str | None) -> list[Adapter]:
+    """The adapters that a session judges in one process: by default all that can share one.
+
+    Raises UsageError for unknown names, where none is installed, and for some that cannot.
+    """
+    chosen = installed(match_frameworks(frameworks))
+    kept = originals(chosen)
+    if frameworks and len(kept) < len(chosen):
+        apart = " and ".join(one.name for one in chosen if one not in kept)
+        raise UsageError(
+            f"{apart} cannot be judged in one process with the framework of which it is a variant; "
+            "name one of them, or use nnconform run"
+        )
+    return kept
 
 
 def match_frameworks(text: str | None) -> list[str]:

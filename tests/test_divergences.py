@@ -75,6 +75,7 @@ def test_expressions_reach_nothing_but_numbers() -> None:
 # -- which rows ------------------------------------------------------------------------------------------
 
 ROW: dict[str, Any] = {
+    "framework": "keras",
     "surface": "oracle",
     "function": "relu",
     "callable": "relu",
@@ -91,6 +92,8 @@ ROW: dict[str, Any] = {
         ("", {}, True),
         ("", {"function": "elu"}, False),
         ("", {"aspect": "gradient"}, False),
+        ('framework = "keras"', {}, True),
+        ('framework = "keras"', {"framework": "keras-torch"}, False),
         ('dtype = ["float16", "bfloat16"]', {}, False),
         ('callable = "rel*"', {}, True),
         ('callable = "leaky*"', {}, False),
