@@ -87,6 +87,8 @@ class Call:
     constructor_args: tuple[Any, ...] = ()
     #: the tensor that the call overwrites with its result; it is given a copy
     overwrites: str = ""
+    #: how the tensors lie in memory: one of the adapter's arrangements, else contiguous
+    arrangement: str = ""
 
 
 Dialect = Mapping[str, Any] | Callable[[Mapping[str, np.ndarray], Mapping[str, Any], str], Mapping]
@@ -364,6 +366,11 @@ class Adapter(ABC):
     def source(self, array: np.ndarray) -> str:
         """An expression that makes the tensor, for reproducers."""
 
+    def arrangements(self, rank: int) -> Mapping[str, str]:
+        """Ways in which a tensor can lie in memory other than contiguous: by name, an expression of
+        the contiguous tensor ``{x}``. ``broadcast`` is of one whose first rows are all the same."""
+        return {}
+
     #: lines that a reproducer begins with
     preamble: ClassVar[str]
     #: told of every call before it is made
@@ -460,6 +467,11 @@ class Adapter(ABC):
     def _execute(self, call: Call, wrt: Sequence[str], cotangent: Any, outcome: Outcome) -> None:
         target = self.lookup(call.path)
         tensors = {name: self.tensor(array) for name, array in call.arrays.items()}
+        if call.arrangement:
+            for name, tensor in tensors.items():
+                if way := self.arrangements(call.arrays[name].ndim).get(call.arrangement):
+                    # the expression that a reproducer shows
+                    tensors[name] = eval(way.format(x="x"), {}, {"x": tensor})
         overwritten: list[Any] = []
 
         def compute(current: Mapping[str, Any]) -> Any:
@@ -563,7 +575,10 @@ class Adapter(ABC):
             return ", ".join([*map(write, args), *(f"{k}={write(v)}" for k, v in kwargs.items())])
 
         lines = [self.preamble]
-        lines += [f"{name} = {self.source(array)}" for name, array in call.arrays.items()]
+        for name, array in call.arrays.items():
+            lines.append(f"{name} = {self.source(array)}")
+            if way := self.arrangements(array.ndim).get(call.arrangement):
+                lines.append(f"{name} = {way.format(x=name)}")
         made = call.path
         if call.constructor is not None:
             made = f"{call.path}({arguments(call.constructor_args, call.constructor)})"

@@ -328,6 +328,9 @@ class KerasAdapter(Adapter):
     def tensor(self, array: np.ndarray) -> Any:
         return self.backend.tensor(array)
 
+    def arrangements(self, rank: int) -> Mapping[str, str]:
+        return self.backend.arrangements(rank)
+
     def array(self, tensor: Any) -> np.ndarray:
         return self.backend.array(tensor)
 

@@ -434,6 +434,20 @@ class TorchAdapter(Adapter):
             return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
         return tensor.numpy()
 
+    def arrangements(self, rank: int) -> Mapping[str, str]:
+        ways = {}
+        if rank >= 1:
+            ways["strided"] = "{x}.repeat_interleave(2, -1)[..., ::2]"
+            ways["offset"] = (
+                "{x}.new_zeros({x}.numel() + 1)[1:].copy_({x}.flatten()).view({x}.shape)"
+            )
+            ways["broadcast"] = "{x}[:1].expand({x}.shape)"
+        if rank >= 2:
+            ways["transposed"] = "{x}.mT.contiguous().mT"
+        if rank == 4:
+            ways["channels-last"] = "{x}.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)"
+        return ways
+
     def copied(self, tensor: Any) -> Any:
         return tensor.clone()
 

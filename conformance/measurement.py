@@ -134,6 +134,12 @@ class Worst:
     tolerance: float
     call: Call
 
+    def numbers(self, form: str) -> tuple[str, str]:
+        """What was wanted and what came, in that format; nothing where a rule was broken."""
+        if np.isnan(self.tolerance):
+            return "", ""
+        return form.format(self.want), form.format(self.got)
+
 
 @dataclass(repr=False)
 class Measurement:
@@ -380,7 +386,7 @@ class Measurement:
         self.worst = worst
         small = sum(v.size for v in case.inputs.values()) <= 64
         reproducer = (
-            self.subject.adapter.reproducer(call, f"{worst.want}", f"{worst.got}", worst.of)
+            self.subject.adapter.reproducer(call, *worst.numbers("{}"), worst.of)
             if small
             else f"(the case is large; the row's reproducer is its smallest part)\n{call.path}"
         )
@@ -471,7 +477,7 @@ class Measurement:
         }
         if w.of:
             report["gradient of"] = w.of
-        reproducer = self.subject.adapter.reproducer(call, f"{w.want:.9g}", f"{w.got:.9g}", w.of)
+        reproducer = self.subject.adapter.reproducer(call, *w.numbers("{:.9g}"), w.of)
         return json.dumps(report, ensure_ascii=False), reproducer, w.tolerance
 
 

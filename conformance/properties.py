@@ -155,7 +155,8 @@ def has(fact: str) -> Callable[[Function], bool]:
     return lambda function: bool(function.facts.get(fact))
 
 
-def _elementwise(function: Function) -> bool:
+def elementwise(function: Function) -> bool:
+    """Whether each result depends on one element of each input."""
     return not function.coupled and all(i.shape == "S" for i in function.inputs.values())
 
 
@@ -449,10 +450,10 @@ def _rearranged(e: Examination, take: Array) -> dict[str, Array]:
     return changed
 
 
-@holds_for(lambda f: (f.kind == "loss" and _batched(f)) or _elementwise(f))
+@holds_for(lambda f: (f.kind == "loss" and _batched(f)) or elementwise(f))
 def _batch(e: Examination) -> Iterator[Statement]:
     f = e.case.function
-    if _elementwise(f):
+    if elementwise(f):
         first = next(iter(e.case.inputs.values()))
         if first.ndim < 2 or any(a.shape != first.shape for a in e.case.inputs.values()):
             return

@@ -21,7 +21,7 @@ class UsageError(ValueError):
 
 
 #: aspects that a quick session measures in one dtype, unless dtypes are named
-BROAD = {"reduction", "property", "invalid"}
+BROAD = {"reduction", "property", "invalid", "consistency"}
 REPRESENTATIVE = "float32"
 
 

@@ -7,6 +7,8 @@ has), what the framework does is noted as its convention.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..reference.floats import is_float
@@ -15,8 +17,12 @@ from .aspects import cotangent, executed
 from .cases import Case, corpus, element_range, shape_of
 from .error import BOUND, Expected
 from .measurement import Measurement
+from .properties import elementwise
 
 Array = np.ndarray
+
+#: how often elements are repeated that do not depend on each other: no multiple of a vector's width
+SPREAD = 19
 
 
 def special_values(m: Measurement, kind: str) -> dict[str, float]:
@@ -45,7 +51,7 @@ def special_values(m: Measurement, kind: str) -> dict[str, float]:
 
 def special(m: Measurement) -> None:
     """Every special value in every real input, one at a time, among ordinary numbers."""
-    base = next(corpus(m.subject.binding, m.subject.dtype))
+    base = _spread(m, next(corpus(m.subject.binding, m.subject.dtype)))
     for name, spec in m.subject.function.inputs.items():
         array = base.inputs.get(name)
         if array is None or not is_float(array) or not array.size:
@@ -58,9 +64,9 @@ def special(m: Measurement) -> None:
         if kind in ("sign", "bit", "slope", "weight") or spec.shape == "C":
             continue
         for label, value in special_values(m, kind).items():
-            _one(m, _with(base, name, value), name, label)
+            _one(m, _with(m, base, name, value), name, label)
     if m.subject.binding.rows is None:
-        _kinks(m, base)
+        _kinks(m, next(corpus(m.subject.binding, m.subject.dtype)))
 
 
 def _static(m: Measurement) -> dict:
@@ -68,10 +74,25 @@ def _static(m: Measurement) -> dict:
     return {} if callable(dialect) else {k: v for k, v in dialect.items() if not callable(v)}
 
 
-def _with(base: Case, name: str, value: float) -> Case:
-    """The case with a special value as the first element of an input."""
+def _alone(m: Measurement, base: Case) -> bool:
+    """Whether every element of the inputs stands alone."""
+    shapes = {array.shape for array in base.inputs.values()}
+    return elementwise(base.function) and not m.subject.binding.rows and len(shapes) == 1
+
+
+def _spread(m: Measurement, base: Case) -> Case:
+    """The case, repeated where elements stand alone: enough for a vectorised body and its tail."""
+    if not _alone(m, base) or not next(iter(base.inputs.values())).ndim:
+        return base
+    repeated = {n: np.resize(a, (SPREAD * len(a), *a.shape[1:])) for n, a in base.inputs.items()}
+    return replace(base, inputs=repeated)
+
+
+def _with(m: Measurement, base: Case, name: str, value: float) -> Case:
+    """The case with a special value as the first element of an input; where elements stand alone
+    also as one in the middle and as the last."""
     array = np.array(base.inputs[name])
-    array.flat[0] = value
+    array.flat[[0, array.size // 2, -1] if _alone(m, base) else 0] = value
     return Case(base.function, base.dtype, {**base.inputs, name: array}, base.params)
 
 

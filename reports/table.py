@@ -38,7 +38,7 @@ UNEXPECTED = frozenset({"crash", "fail", "fixed"})
 """The verdicts that make a run exit with status 1."""
 
 ORDERS = {
-    "aspect": ("value", "gradient", "reduction", "special", "property", "invalid"),
+    "aspect": ("value", "gradient", "reduction", "special", "property", "consistency", "invalid"),
     "dtype": ("float16", "bfloat16", "float32", "float64"),
     "verdict": VERDICTS,
 }

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from nnconform.adapters.interface import Adapter
 from nnconform.conformance import aspects, properties
+from nnconform.conformance.consistency import consistency
 from nnconform.conformance.invalid import invalid
 from nnconform.conformance.measurement import Divergence, Measurement, Subject
 from nnconform.conformance.profile import conformance
@@ -42,7 +43,7 @@ SEARCHED = {
     "reduction": aspects.reduction,
     "property": properties.judge,
 }
-WHOLE = {"special": special, "invalid": invalid}
+WHOLE = {"special": special, "invalid": invalid, "consistency": consistency}
 ASPECTS = (*SEARCHED, *WHOLE)
 
 
@@ -302,6 +303,7 @@ def triplet(near: Array, far: Array, margin: float) -> Array:
 # -- the table: name, function, aspect that must catch it, why people write it -----------------------
 
 V, G, R, S, P, I = "value", "gradient", "reduction", "special", "property", "invalid"  # noqa: E741
+C = "consistency"
 
 ACTIVATIONS: list[Mutant] = [
     Mutant("wrong-at-zero", "step", V, "x > 0 alone decides", formula=lambda x, at_zero: np.where(x > 0, 1.0, 0.0).astype(x.dtype)),
@@ -639,7 +641,33 @@ GATED: list[Mutant] = [
     Mutant("slope-not-halved", "squareplus", G, "1 + x/√(x² + b)", derivative=lambda x, b: 1 + x / np.hypot(x, np.sqrt(b))),
 ]  # fmt: skip
 
-MUTANTS = [*ACTIVATIONS, *GATED, *REGRESSION, *TWO_CLASSES, *MANY_CLASSES, *EMBEDDINGS, *SEQUENCES]
+
+def place(x: Array) -> Array:
+    """Where each element stands in memory that is contiguous."""
+    return np.arange(x.size).reshape(x.shape)
+
+
+HELD: list[Mutant] = [
+    Mutant("short", "sigmoid", C, "another formula below the width of a vector", formula=lambda x: primitives.sigmoid(x) * (1 + 1e-3 * (x.size < 8))),
+    Mutant("tail", "tanh", C, "what is left over of vectors in half precision", formula=lambda x: np.where(place(x) < x.size // 8 * 8, np.tanh(x), np.tanh(x.astype(np.float16)))),
+    Mutant("first-block", "relu", C, "nothing beyond the first block", formula=lambda x: np.where(place(x) < 512, np.maximum(x, 0), 0)),
+    Mutant("strides-ignored", "softsign", C, "memory read in its own order", formula=lambda x: F["softsign"](x=x.ravel("K").reshape(x.shape))),
+    Mutant("gradient-strides-ignored", "silu", C, "memory read in its own order, backwards", derivative=lambda x, beta: F["silu"].gradients(np.ones_like(x), x=x.ravel("K").reshape(x.shape), beta=beta)["x"]),
+    Mutant("two-dimensions", "elu", C, "linear in tensors of three dimensions", formula=lambda x, alpha: x if x.ndim == 3 else F["elu"](x=x, alpha=alpha)),
+    Mutant("delta-in-integers", "huber", C, "delta in the dtype of the predictions", prepare=lambda a: a | ({} if a["input"].dtype.kind == "f" else {"delta": 0.5})),
+    Mutant("difference-in-uint8", "mean_absolute_error", C, "a difference that wraps", prepare=lambda a: a | ({"input": a["target"] + (a["input"] - a["target"].astype("uint8"))} if a["input"].dtype == "uint8" else {})),
+]  # fmt: skip
+
+MUTANTS = [
+    *HELD,
+    *ACTIVATIONS,
+    *GATED,
+    *REGRESSION,
+    *TWO_CLASSES,
+    *MANY_CLASSES,
+    *EMBEDDINGS,
+    *SEQUENCES,
+]
 
 #: the textbook's formulas, which cancel: as good as they can be in this precision, and no better
 TEXTBOOK: list[Mutant] = [

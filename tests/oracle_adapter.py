@@ -16,7 +16,7 @@ import numpy as np
 from nnconform.adapters.interface import Adapter, Binding, Spelling, bind, surface
 from nnconform.reference import catalogue
 from nnconform.reference.floats import float_of, is_float
-from nnconform.reference.function import Function
+from nnconform.reference.function import INTEGER_KINDS, Function
 from nnconform.reference.oracle import evaluate
 from nnconform.reference.reductions import Rows
 
@@ -158,6 +158,9 @@ class Implementation:
         usual = {"reduction": "mean" if loss else "none", "sample_weight": None}
         arguments = self.prepare({**self.function.defaults(), **usual, **arguments})
         reduction, weight = arguments.pop("reduction"), arguments.pop("sample_weight")
+        for name, spec in self.function.inputs.items():
+            if name in arguments and not INTEGER_KINDS & set(spec.kinds):
+                arguments[name] = arguments[name].astype(wide)  # whole numbers, in another dtype
 
         def evaluated(**options: Any) -> Any:
             return evaluate(
@@ -219,6 +222,10 @@ class OracleAdapter(Adapter):
 
     def tensor(self, array: Array) -> Array:
         return array
+
+    def arrangements(self, rank: int) -> Mapping[str, str]:
+        transposed = {"transposed": "{x}.swapaxes(-1, -2).copy().swapaxes(-1, -2)"}
+        return {"strided": "{x}.repeat(2, -1)[..., ::2]"} | (transposed if rank > 1 else {})
 
     def array(self, tensor: Array | Answer) -> Array:
         return tensor.value if isinstance(tensor, Answer) else tensor

@@ -26,11 +26,13 @@ def misbehaving():
 def sound(x):
     with np.errstate(all="ignore"):
         wide = np.float64(x)
-        return (1 / (1 + np.exp(-wide))).astype(x.dtype)
+        y = 1 / (1 + np.exp(-wide))
+        return y if x.dtype.kind in "iub" else y.astype(x.dtype)
 
 
 def wrong(x):
-    return sound(x) * np.asarray(1.01, x.dtype)
+    y = sound(x)
+    return y * np.asarray(1.01, y.dtype)
 
 
 def slow(x):

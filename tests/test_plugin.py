@@ -31,7 +31,7 @@ def last_line(done: CompletedProcess[str]) -> str:
 def test_from_any_folder(env: dict[str, str], tmp_path: Path) -> None:
     done = conformance(env, tmp_path)
     assert done.returncode == 1
-    assert "3 failed, 5 passed" in last_line(done)
+    assert "3 failed, 7 passed" in last_line(done)
     assert "measurements" in done.stdout  # the summary table
     assert "reproduce with:" in done.stdout
 
@@ -52,15 +52,15 @@ def test_workers_and_junitxml(env: dict[str, str], tmp_path: Path) -> None:
     done = conformance(
         env, tmp_path, "-n", "2", "--junitxml", "out.xml", "--conformance-out", "run"
     )
-    assert "3 failed, 5 passed" in last_line(done)
+    assert "3 failed, 7 passed" in last_line(done)
     cases = ET.parse(tmp_path / "out.xml").getroot().findall(".//testcase")
     rows = [
         p for case in cases for p in case.findall(".//property") if p.get("name") == "nnconform"
     ]
     assert {json.loads(p.attrib["value"])["callable"] for p in rows} == {"sound", "wrong"}
-    assert len(rows) == 8
+    assert len(rows) == 10
     journals = (tmp_path / "run" / "journal").glob("planted-gw*.jsonl")
-    assert sum(file.read_text().count('"event": "row"') for file in journals) == 8
+    assert sum(file.read_text().count('"event": "row"') for file in journals) == 10
 
 
 def test_hypothesis_statistics(env: dict[str, str], tmp_path: Path) -> None:

@@ -162,7 +162,15 @@ def test_the_order_of_a_table_is_its_own() -> None:
     every = [
         row(function=function, aspect=aspect, dtype=dtype)
         for function in ("elu", "gelu")
-        for aspect in ("value", "gradient", "reduction", "special", "property", "invalid")
+        for aspect in (
+            "value",
+            "gradient",
+            "reduction",
+            "special",
+            "property",
+            "consistency",
+            "invalid",
+        )
         for dtype in ("float16", "bfloat16", "float32", "float64")
     ]
     shuffled = random.Random(1).sample(every, len(every))
