@@ -89,8 +89,9 @@ def _wrong_usage(*errors: type[Exception]) -> Iterator[None]:
 @cli.command("list")
 @click.option("--functions", metavar="PATTERNS", help="For example: 'gelu,*entropy*'")
 @click.option("--frameworks", metavar="NAMES", help="For example: torch,keras")
-def list_(frameworks: str | None, functions: str | None) -> None:
-    """Functions × surfaces, and how many callables each has there."""
+@click.option("--parameters", is_flag=True, help="How each surface is given each parameter.")
+def list_(frameworks: str | None, functions: str | None, parameters: bool) -> None:
+    """Functions × surfaces, and how many callables each has there; or their parameters."""
     from ..adapters import adapter
     from ..reference import catalogue
     from .selection import UsageError, match_frameworks, match_functions, originals
@@ -104,6 +105,14 @@ def list_(frameworks: str | None, functions: str | None) -> None:
             known.append(adapter(framework))
         except ValueError as error:
             click.echo(f"nnconform: {error}", err=True)
+    if parameters:
+        from ..reports.parameters import parameters_markdown
+        from .parameters import left_out, reach
+
+        table = reach(originals(known))
+        table = table[table["function"].isin(names)]
+        click.echo(parameters_markdown(table, left_out(originals(known))), nl=False)
+        return
     for one in originals(known):
         for binding in one.bindings:
             if binding.function in names:

@@ -98,7 +98,7 @@ def test_a_run_and_its_report(env: dict[str, str], tmp_path: Path) -> None:
     assert done.returncode == 1, done.stderr
     assert "absent is not installed; add it with: pip install absent-framework" in done.stderr
     assert "planted 1.2.3: started" in done.stderr
-    assert "planted 1.2.3: 7 of 8" in done.stderr
+    assert "planted 1.2.3: 9 of 10" in done.stderr
     assert "planted 1.2.3: done: " in done.stderr
     assert "report.html" in done.stdout
     assert "planted.wrong" in done.stdout
