@@ -90,7 +90,7 @@ def test_a_test_that_kills_its_process_costs_its_own_row(
 
 def test_everything_else_is_measured(misbehaved: Misbehaved) -> None:
     table = misbehaved.table
-    assert len(table) == 9 * 4
+    assert len(table) == 9 * 5
     assert set(table.query("aspect == 'value'")["verdict"]) == {"crash", "fail", "pass"}
     assert set(table.query("verdict == 'crash'")["aspect"]) == {"value"}
     assert misbehaved.row("sound")["verdict"] == "pass"
