@@ -17,6 +17,7 @@ from ..reference.floats import float_of
 from . import adapter
 from .interface import DTYPE, Adapter, Binding, Spelling, bind, surface
 from .tensorflow import numpy_source
+from .torch import BCE_LOG_FLOOR
 
 #: ``keras.losses.Loss``: "sum_over_batch_size and mean sum the loss and divide by the sample
 #: size, and mean_with_sample_weight sums the loss and divides by the sum of the sample weights"
@@ -42,6 +43,14 @@ EPSILON = 1e-7
 TANH = {"approximate": "tanh"}
 #: softplus: "log(exp(x) + 1)", everywhere
 SMOOTH = {"threshold": np.inf}
+
+#: what each backend computes with probabilities, where Keras' documentation says nothing
+BACKENDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    # output is clipped, its logarithm taken for logits
+    "tensorflow": {"binary": {}, "sparse": {"normalize": "after"}},
+    # tnn.binary_cross_entropy; output / sum(output), which is then clipped
+    "torch": {"binary": BCE_LOG_FLOOR, "sparse": {"normalize": True}},
+}
 
 Inputs = Mapping[str, np.ndarray]
 Params = Mapping[str, Any]
@@ -79,8 +88,9 @@ def until_blank(inputs: Inputs) -> np.ndarray:
     return np.count_nonzero(inputs["targets"], axis=1)
 
 
-def _losses(functional: bool) -> list[Binding]:
+def _losses(functional: bool, backend: str) -> list[Binding]:
     """The losses, whose functional and class forms take the same arguments."""
+    computes = BACKENDS[backend]
     per_sample: dict[str, Any] = (
         {}
         if functional
@@ -142,7 +152,7 @@ def _losses(functional: bool) -> list[Binding]:
             "binary_cross_entropy",
             *binary,
             label_smoothing="label_smoothing",
-            dialect={"clip": within_epsilon},
+            dialect={"clip": within_epsilon, **computes["binary"]},
             rows="mean",
         ),
         row(
@@ -178,7 +188,7 @@ def _losses(functional: bool) -> list[Binding]:
             "categorical_cross_entropy",
             *sparse,
             kinds={"target": "class_index"},
-            dialect={"axis": -1, "normalize": "after", "clip": within_epsilon},
+            dialect={"axis": -1, "clip": within_epsilon, **computes["sparse"]},
         ),
         row(
             "cross_entropy",
@@ -275,8 +285,15 @@ OPS = surface(
     ],
 )
 
-FUNCTIONS = surface("keras.losses", _losses(functional=True))
-CLASSES = surface("keras.losses", _losses(functional=False), style="class")
+
+def _bindings(backend: str) -> tuple[Binding, ...]:
+    """Every row of Keras on that backend."""
+    return (
+        *ACTIVATIONS,
+        *OPS,
+        *surface("keras.losses", _losses(functional=True, backend=backend)),
+        *surface("keras.losses", _losses(functional=False, backend=backend), style="class"),
+    )
 
 
 @cache
@@ -301,7 +318,7 @@ class KerasAdapter(Adapter):
     module = "keras"
     requirement = "keras tensorflow-cpu"
     distributions: ClassVar[tuple[str, ...]] = ("keras",)
-    bindings: ClassVar[tuple[Binding, ...]] = (*ACTIVATIONS, *OPS, *FUNCTIONS, *CLASSES)
+    bindings: ClassVar[tuple[Binding, ...]] = _bindings("tensorflow")
     preamble = "import numpy as np\nimport keras"
     #: the name, and the adapter, of the framework that Keras computes with
     computes_with: ClassVar[str] = "tensorflow"
@@ -361,5 +378,6 @@ class KerasOnTorch(KerasAdapter):
     variant_of = "keras"
     requirement = "keras torch"
     distributions = ("keras", "torch")
+    bindings = _bindings("torch")
     computes_with = "torch"
     preamble = f"import os\nos.environ['KERAS_BACKEND'] = 'torch'\n{KerasAdapter.preamble}"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
+from itertools import chain
 from types import CodeType
 from typing import Any
 
@@ -142,10 +143,10 @@ class Record:
         return f"[{self.id}] {self.reason}: {' '.join(self.why.split())}{link}"
 
 
-def parse(text: str) -> tuple[Record, ...]:
-    """Records from TOML. Raises ValueError naming the record and the field that is wrong."""
+def parse(*texts: str) -> tuple[Record, ...]:
+    """Records from TOML files. Raises ValueError naming the record and the field that is wrong."""
     records: list[Record] = []
-    for entry in tomllib.loads(text).get("divergence", []):
+    for entry in chain.from_iterable(map(_entries, texts)):
         name = entry.get("id", f"number {len(records) + 1}")
         unknown = set(entry) - {f for f in Record.__dataclass_fields__ if not f.startswith("_")}
         missing = {"id", "surface", "function", "aspect", "reason", "why"} - set(entry)
@@ -167,9 +168,15 @@ def parse(text: str) -> tuple[Record, ...]:
     return tuple(records)
 
 
+def _entries(text: str) -> list[dict[str, Any]]:
+    """The records of one file, with the fields that stand at its top for all of them."""
+    shared = tomllib.loads(text)
+    return [{**shared, **entry} for entry in shared.pop("divergence", [])]
+
+
 @cache
 def records() -> tuple[Record, ...]:
     """All recorded divergences."""
     folder = files(__package__).joinpath("divergences")
     texts = sorted((f.name, f.read_text(encoding="utf-8")) for f in folder.iterdir())
-    return parse("\n".join(text for name, text in texts if name.endswith(".toml")))
+    return parse(*(text for name, text in texts if name.endswith(".toml")))

@@ -62,6 +62,15 @@ def test_errors_name_the_record_and_the_field(text: str, message: str) -> None:
         parse(text)
 
 
+def test_what_stands_at_the_top_of_a_file_is_said_of_its_records_alone() -> None:
+    top = 'framework = "keras"'
+    second, third = (RECORD.replace("oracle-relu-cut", name) for name in ("second", "third"))
+    read = parse(top + RECORD, top + second + 'framework = "torch"', third)
+    assert [r.framework for r in read] == [("keras",), ("torch",), ("*",)]
+    with pytest.raises(ValueError, match=r"oracle-relu-cut: unknown .'framwork'."):
+        parse('framwork = "keras"' + RECORD)
+
+
 def test_a_wrong_expression_says_what_is_wrong() -> None:
     with pytest.raises(NameError, match="nothing_of_that_name"):
         one('where = "nothing_of_that_name > 6"').covers((2,), {"x": np.ones(2)})
