@@ -241,6 +241,7 @@ def _shared() -> list[Binding]:
         bind("hard_swish", "hard_silu", "x"),
         bind("hard_swish", "hard_swish", "x"),
         bind("hard_shrink", "hard_shrink", "x", threshold="threshold"),
+        bind("soft_shrink", "soft_shrink", "x", threshold="threshold"),
         bind("tanh_shrink", "tanh_shrink", "x"),
         bind("threshold", "threshold", "x", threshold="threshold", value="default_value"),
         bind("sparse_plus", "sparse_plus", "x"),

@@ -899,3 +899,27 @@ def _(x: Array, *, axis: int) -> Array:
     # x − (Σx − 1)/k over the support, whose elements are within 1 of the largest
     top = np.abs(np.max(x, axis=axis, keepdims=True))
     return np.where(np.isfinite(top), top + 1, 1) * np.ones_like(x)
+
+
+# -- shrinking and rectifying, further -------------------------------------------------------------
+
+
+@activation(
+    params={"threshold": between(0, 4, 0.5, 0.0, 1.0)},
+    monotonic=True,
+    odd=True,
+    source="Donoho & Johnstone 1994, doi:10.1093/biomet/81.3.425; torch.nn.Softshrink",
+)
+def soft_shrink(x: Array, *, threshold: float = 0.5) -> Array:
+    """x − λ for x > λ, x + λ for x < −λ, 0 between (λ = ``threshold``)."""
+    return np.sign(x) * np.maximum(np.abs(x) - threshold, 0)
+
+
+@soft_shrink.derivative
+def _(x: Array, *, threshold: float) -> Array:
+    return np.where(np.isnan(x), x, np.abs(x) >= threshold).astype(x.dtype)
+
+
+@soft_shrink.kinks
+def _(threshold: float) -> dict[str, list[float]]:
+    return {"x": [-threshold, threshold]}

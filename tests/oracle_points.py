@@ -291,6 +291,7 @@ CASES: dict[str, list[Case]] = {
         grid(input=MODEST, target=[*MODEST, 1e-7, -1e-7]),
     ],
     "l2_loss": [grid(input=REAL)],
+    "soft_shrink": [grid({"threshold": v}, x=REAL) for v in (0.5, 0.0, 1.0)],
     "squared_hinge": [
         grid({}, input=REAL, target=SIGN),
         grid({"labels": "bit"}, input=REAL, target=[0.0, 1.0]),

@@ -618,3 +618,11 @@ def sparsemax(x: Row, axis: int = -1) -> Row:
         sums = sums + ordered[k - 1]
         tau = _either(ordered[k - 1] - (sums - 1) / k, tau, (sums - 1) / k)
     return [maximum(t - tau, 0) for t in x]
+
+
+# -- activations: shrinking and rectifying, further ------------------------------------------------
+
+
+@define(elementwise)
+def soft_shrink(x: Ball, threshold: Ball) -> Ball:
+    return maximum(x - threshold, 0) + minimum(x + threshold, 0)
