@@ -89,6 +89,11 @@ class Call:
     overwrites: str = ""
 
 
+def laid_out(array: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
+    """The array with its axes in that order; as it is where it has another rank, for invalid calls."""
+    return array.transpose(order) if array.ndim == len(order) else array
+
+
 Dialect = Mapping[str, Any] | Callable[[Mapping[str, np.ndarray], Mapping[str, Any], str], Mapping]
 
 
@@ -212,8 +217,7 @@ class Binding:
                 continue
             prepare = self.prepare.get(name)
             prepared = array if prepare is None else prepare(array, inputs, params, dtype)
-            order = self.layout.get(name)
-            arrays[name] = prepared if order is None else prepared.transpose(order)
+            arrays[name] = laid_out(prepared, self.layout.get(name, ()))
         keywords: dict[str, Any] = {
             k: dtype if isinstance(v, _Dtype) else v for k, v in self.fixed.items()
         }
@@ -479,9 +483,7 @@ class Adapter(ABC):
             assert cotangent is not None
             value, gradients, refused = self.differentiate(compute, tensors, wrt, cotangent)
             outcome.gradients = {
-                n: self.array(g).transpose(np.argsort(call.layout[n]))
-                if n in call.layout
-                else self.array(g)
+                n: laid_out(self.array(g), tuple(np.argsort(call.layout.get(n, ()))))
                 for n, g in gradients.items()
             }
             outcome.refused = refused

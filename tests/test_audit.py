@@ -156,10 +156,6 @@ BACKLOG: dict[str, str] = {
         categorical_generalized_cross_entropy categorical_hinge circle cosine_similarity dice
         mean_squared_logarithmic_error tversky
     """,
-    "keras.ops": """
-        binary_crossentropy categorical_crossentropy ctc_loss
-        sparse_categorical_crossentropy
-    """,
     "tf.compat.v1.losses": """
         cosine_distance mean_pairwise_squared_error
     """,
