@@ -114,7 +114,7 @@ class Binding:
         or a function of (inputs, params, dtype name) giving them, or giving one of them.
     rows : what happens over the last axis before the reduction.
     kinds : the encodings of an input that this callable takes, where it takes fewer or others.
-    domains : narrower documented domains of parameters.
+    domains : narrower documented domains of parameters, or that of one which is a dialect elsewhere.
     prepare : how a canonical input becomes the array that is passed (NumPy, linear).
     layout : the order of axes in which an input is passed, as ``np.transpose`` takes it; its
         gradient comes back in the canonical order.
@@ -367,6 +367,8 @@ class Adapter(ABC):
 
     #: lines that a reproducer begins with
     preamble: ClassVar[str]
+    #: what of a module's parameter a reproducer replaces by a tensor
+    parameter_data: ClassVar[str] = ""
     #: told of every call before it is made
     before_call: Callable[[], None] | None = None
 
@@ -569,7 +571,7 @@ class Adapter(ABC):
             if call.state:
                 lines.append(f"module = {made}")
                 lines += [
-                    f"module.{k}{'.data' if isinstance(v, Slot) else ''} = {write(v)}"
+                    f"module.{k}{self.parameter_data if isinstance(v, Slot) else ''} = {write(v)}"
                     for k, v in call.state.items()
                 ]
                 made = "module"

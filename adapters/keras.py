@@ -1,4 +1,4 @@
-"""Keras 3: ``keras.activations``, ``keras.losses`` (functions and classes), ``keras.ops``.
+"""Keras 3: ``keras.activations``, ``keras.layers``, ``keras.losses`` (functions and classes), ``keras.ops``.
 
 The tensors, gradients and dtypes are those of the backend in use, so its adapter does that work.
 """
@@ -14,7 +14,7 @@ import numpy as np
 
 from ..reference.floats import float_of
 from . import adapter
-from .interface import DTYPE, Adapter, Binding, Spelling, bind, surface
+from .interface import DTYPE, NOTHING, Adapter, Binding, Spelling, bind, surface
 from .tensorflow import numpy_source
 
 #: ``keras.losses.Loss``: "sum_over_batch_size and mean sum the loss and divide by the sample
@@ -334,12 +334,44 @@ def _cross_entropies() -> list[Binding]:
     return rows
 
 
+def _rectified(name: str, own: Mapping[str, Any] = NOTHING) -> list[Binding]:
+    """ReLU with its slope, its threshold and its maximum."""
+    both = {"threshold": "threshold", "slope": "negative_slope"}
+    return [
+        bind(
+            "leaky_relu",
+            name,
+            "x",
+            fixed=own,
+            slope="negative_slope",
+            label=f"{name}(negative_slope)",
+        ),
+        bind(
+            "thresholded_relu",
+            name,
+            "x",
+            fixed=own,
+            threshold="threshold",
+            label=f"{name}(threshold)",
+        ),
+        bind(
+            "thresholded_relu",
+            name,
+            "x",
+            fixed=own,
+            max_value="max_value",
+            **both,
+            label=f"{name}(max_value)",
+        ),
+    ]
+
+
 ACTIVATIONS = surface(
     "keras.activations",
     [
         *_shared(),
         bind("linear", "linear", "x"),
-        bind("leaky_relu", "relu", "x", slope="negative_slope", label="relu(negative_slope)"),
+        *_rectified("relu"),
         bind("gelu", "gelu", "x"),
         bind("gelu", "gelu", "x", fixed={"approximate": True}, dialect=TANH),
         bind("mish", "mish", "x"),
@@ -357,6 +389,32 @@ OPS = surface(
         bind("gelu", "gelu", "x", fixed={"approximate": False}),
         *_cross_entropies(),
     ],
+)
+
+#: a layer computes in its own dtype, to which it casts what it is given
+_OWN = {"dtype": DTYPE}
+
+LAYERS = surface(
+    "keras.layers",
+    [
+        bind("linear", "Activation", "x", fixed={"activation": None, **_OWN}),
+        bind("relu", "Activation", "x", fixed={"activation": "relu", **_OWN}),
+        bind("relu", "ReLU", "x", fixed=_OWN),
+        *_rectified("ReLU", _OWN),
+        bind("leaky_relu", "LeakyReLU", "x", fixed=_OWN, slope="negative_slope"),
+        bind("elu", "ELU", "x", fixed=_OWN, alpha="alpha"),
+        bind("softmax", "Softmax", "x", fixed=_OWN, axis="axis"),
+        bind(
+            "prelu",
+            "PReLU",
+            "x",
+            fixed=_OWN,
+            state={"slope": "alpha"},
+            attributes={"built": True},  # else the first call makes another alpha
+            max_rank=2,  # one slope for each element of a sample, or shared: (N, P), not (N, P, *K)
+        ),
+    ],
+    style="class",
 )
 
 FUNCTIONS = surface("keras.losses", _losses(functional=True))
@@ -380,7 +438,13 @@ class KerasAdapter(Adapter):
     module = "keras"
     requirement = "keras"
     distributions = ("keras",)
-    bindings: ClassVar[tuple[Binding, ...]] = (*ACTIVATIONS, *OPS, *FUNCTIONS, *CLASSES)
+    bindings: ClassVar[tuple[Binding, ...]] = (
+        *ACTIVATIONS,
+        *OPS,
+        *LAYERS,
+        *FUNCTIONS,
+        *CLASSES,
+    )
     preamble = "import numpy as np\nimport keras"
 
     @cached_property

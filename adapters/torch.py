@@ -413,6 +413,7 @@ class TorchAdapter(Adapter):
     distributions = ("torch",)
     bindings: ClassVar[tuple[Binding, ...]] = (*FUNCTIONAL, *MODULES, *TORCH)
     preamble = "import torch"
+    parameter_data = ".data"
 
     def start(self) -> None:
         import torch

@@ -626,3 +626,11 @@ def sparsemax(x: Row, axis: int = -1) -> Row:
 @define(elementwise)
 def soft_shrink(x: Ball, threshold: Ball) -> Ball:
     return maximum(x - threshold, 0) + minimum(x + threshold, 0)
+
+
+@define(elementwise)
+def thresholded_relu(x: Ball, max_value: Ball, threshold: Ball, slope: Ball) -> Ball:
+    def above() -> Ball:
+        return minimum(x, max_value) if coefficient(max_value, 0).is_finite() else x
+
+    return _beyond(x - threshold, lambda: slope * (x - threshold), above)
