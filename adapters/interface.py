@@ -91,6 +91,11 @@ class Call:
     arrangement: str = ""
 
 
+def laid_out(array: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
+    """The array with its axes in that order; as it is where it has another rank, for invalid calls."""
+    return array.transpose(order) if array.ndim == len(order) else array
+
+
 Dialect = Mapping[str, Any] | Callable[[Mapping[str, np.ndarray], Mapping[str, Any], str], Mapping]
 
 
@@ -111,7 +116,7 @@ class Binding:
         or a function of (inputs, params, dtype name) giving them, or giving one of them.
     rows : what happens over the last axis before the reduction.
     kinds : the encodings of an input that this callable takes, where it takes fewer or others.
-    domains : narrower documented domains of parameters.
+    domains : narrower documented domains of parameters, or that of one which is a dialect elsewhere.
     prepare : how a canonical input becomes the array that is passed (NumPy, linear).
     layout : the order of axes in which an input is passed, as ``np.transpose`` takes it; its
         gradient comes back in the canonical order.
@@ -214,8 +219,7 @@ class Binding:
                 continue
             prepare = self.prepare.get(name)
             prepared = array if prepare is None else prepare(array, inputs, params, dtype)
-            order = self.layout.get(name)
-            arrays[name] = prepared if order is None else prepared.transpose(order)
+            arrays[name] = laid_out(prepared, self.layout.get(name, ()))
         keywords: dict[str, Any] = {
             k: dtype if isinstance(v, _Dtype) else v for k, v in self.fixed.items()
         }
@@ -373,6 +377,8 @@ class Adapter(ABC):
 
     #: lines that a reproducer begins with
     preamble: ClassVar[str]
+    #: what of a module's parameter a reproducer replaces by a tensor
+    parameter_data: ClassVar[str] = ""
     #: told of every call before it is made
     before_call: Callable[[], None] | None = None
 
@@ -494,9 +500,7 @@ class Adapter(ABC):
             assert cotangent is not None
             value, gradients, refused = self.differentiate(compute, tensors, wrt, cotangent)
             outcome.gradients = {
-                n: self.array(g).transpose(np.argsort(call.layout[n]))
-                if n in call.layout
-                else self.array(g)
+                n: laid_out(self.array(g), tuple(np.argsort(call.layout.get(n, ()))))
                 for n, g in gradients.items()
             }
             outcome.refused = refused
@@ -585,7 +589,7 @@ class Adapter(ABC):
             if call.state:
                 lines.append(f"module = {made}")
                 lines += [
-                    f"module.{k}{'.data' if isinstance(v, Slot) else ''} = {write(v)}"
+                    f"module.{k}{self.parameter_data if isinstance(v, Slot) else ''} = {write(v)}"
                     for k, v in call.state.items()
                 ]
                 made = "module"

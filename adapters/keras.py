@@ -1,4 +1,4 @@
-"""Keras 3: ``keras.activations``, ``keras.losses`` (functions and classes), ``keras.ops``.
+"""Keras 3: ``keras.activations``, ``keras.layers``, ``keras.losses`` (functions and classes), ``keras.ops``.
 
 The tensors, gradients and dtypes are those of the backend in use, so its adapter does that work.
 """
@@ -15,7 +15,7 @@ import numpy as np
 
 from ..reference.floats import float_of
 from . import adapter
-from .interface import DTYPE, Adapter, Binding, Spelling, bind, surface
+from .interface import DTYPE, NOTHING, Adapter, Binding, Spelling, bind, surface
 from .tensorflow import numpy_source
 from .torch import BCE_LOG_FLOOR
 
@@ -50,6 +50,13 @@ BACKENDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "tensorflow": {"binary": {}, "sparse": {"normalize": "after"}},
     # tnn.binary_cross_entropy; output / sum(output), which is then clipped
     "torch": {"binary": BCE_LOG_FLOOR, "sparse": {"normalize": True}},
+}
+
+#: what the mean over ``axis=1`` takes, so that the canonical last axis stands there
+SECOND_OF_THREE: dict[str, Any] = {
+    "layout": {"target": (0, 2, 1), "input": (0, 2, 1)},
+    "min_rank": 3,
+    "max_rank": 3,
 }
 
 Inputs = Mapping[str, np.ndarray]
@@ -162,6 +169,23 @@ def _losses(functional: bool, backend: str) -> list[Binding]:
             label_smoothing="label_smoothing",
             rows="mean",
         ),
+        row(
+            "binary_cross_entropy",
+            *binary,
+            fixed={"axis": 1},
+            label_smoothing="label_smoothing",
+            dialect={"clip": within_epsilon, **computes["binary"]},
+            rows="mean",
+            **SECOND_OF_THREE,
+        ),
+        row(
+            "binary_cross_entropy_with_logits",
+            *binary,
+            fixed={**logits, "axis": 1},
+            label_smoothing="label_smoothing",
+            rows="mean",
+            **SECOND_OF_THREE,
+        ),
         *(
             binding
             for axis in (-1, 1)
@@ -197,6 +221,14 @@ def _losses(functional: bool, backend: str) -> list[Binding]:
             ignore_index="ignore_class",
             kinds={"target": "class_index"},
             dialect={"axis": -1},
+        ),
+        row(
+            "cross_entropy",
+            *sparse,
+            fixed={**logits, "axis": 1},
+            kinds={"target": "class_index"},
+            dialect={"axis": 1},
+            min_rank=3,
         ),
         bind(
             "ctc",
@@ -252,6 +284,7 @@ def _shared() -> list[Binding]:
         bind("hard_swish", "hard_silu", "x"),
         bind("hard_swish", "hard_swish", "x"),
         bind("hard_shrink", "hard_shrink", "x", threshold="threshold"),
+        bind("soft_shrink", "soft_shrink", "x", threshold="threshold"),
         bind("tanh_shrink", "tanh_shrink", "x"),
         bind("threshold", "threshold", "x", threshold="threshold", value="default_value"),
         bind("sparse_plus", "sparse_plus", "x"),
@@ -261,12 +294,96 @@ def _shared() -> list[Binding]:
     ]
 
 
+def _cross_entropies(backend: str) -> list[Binding]:
+    """What ``keras.losses`` calls: unreduced, without smoothing."""
+    computes = BACKENDS[backend]
+    logits = {"from_logits": True}
+    rows = [
+        bind(
+            "binary_cross_entropy",
+            "binary_crossentropy",
+            "target input",
+            dialect={"clip": within_epsilon, **computes["binary"]},
+        ),
+        bind(
+            "binary_cross_entropy_with_logits", "binary_crossentropy", "target input", fixed=logits
+        ),
+        bind(
+            "ctc",
+            "ctc_loss",
+            "targets log_probs target_lengths input_lengths",
+            blank="mask_index",
+            kinds={"log_probs": "logits"},
+            dialect={"from_logits": True},
+            layout={"log_probs": (1, 0, 2)},
+        ),
+    ]
+    for axis in (-1, 1):
+        along = {} if axis == -1 else {"axis": axis}
+        for name, kind, normalize in (
+            ("categorical_crossentropy", "distribution", {"normalize": True}),
+            ("sparse_categorical_crossentropy", "class_index", computes["sparse"]),
+        ):
+            shared: dict[str, Any] = {"kinds": {"target": kind}, "min_rank": 3 if along else 0}
+            rows += [
+                bind(
+                    "categorical_cross_entropy",
+                    name,
+                    "target input",
+                    fixed=along,
+                    dialect={"axis": axis, "clip": within_epsilon, **normalize},
+                    **shared,
+                ),
+                bind(
+                    "cross_entropy",
+                    name,
+                    "target input",
+                    fixed={**logits, **along},
+                    dialect={"axis": axis},
+                    **shared,
+                ),
+            ]
+    return rows
+
+
+def _rectified(name: str, own: Mapping[str, Any] = NOTHING) -> list[Binding]:
+    """ReLU with its slope, its threshold and its maximum."""
+    both = {"threshold": "threshold", "slope": "negative_slope"}
+    return [
+        bind(
+            "leaky_relu",
+            name,
+            "x",
+            fixed=own,
+            slope="negative_slope",
+            label=f"{name}(negative_slope)",
+        ),
+        bind(
+            "thresholded_relu",
+            name,
+            "x",
+            fixed=own,
+            threshold="threshold",
+            label=f"{name}(threshold)",
+        ),
+        bind(
+            "thresholded_relu",
+            name,
+            "x",
+            fixed=own,
+            max_value="max_value",
+            **both,
+            label=f"{name}(max_value)",
+        ),
+    ]
+
+
 ACTIVATIONS = surface(
     "keras.activations",
     [
         *_shared(),
         bind("linear", "linear", "x"),
-        bind("leaky_relu", "relu", "x", slope="negative_slope", label="relu(negative_slope)"),
+        *_rectified("relu"),
         bind("gelu", "gelu", "x"),
         bind("gelu", "gelu", "x", fixed={"approximate": True}, dialect=TANH),
         bind("mish", "mish", "x"),
@@ -274,15 +391,43 @@ ACTIVATIONS = surface(
     ],
 )
 
-OPS = surface(
-    "keras.ops",
-    [
+
+def _ops(backend: str) -> list[Binding]:
+    """What of ``keras.ops`` computes activations and losses."""
+    return [
         bind("step", "heaviside", "x at_zero"),
         bind("logsumexp", "logsumexp", "x", axis="axis"),
         *_shared(),
         bind("gelu", "gelu", "x", dialect=TANH),  # approximate=True by default
         bind("gelu", "gelu", "x", fixed={"approximate": False}),
+        *_cross_entropies(backend),
+    ]
+
+
+#: a layer computes in its own dtype, to which it casts what it is given
+_OWN = {"dtype": DTYPE}
+
+LAYERS = surface(
+    "keras.layers",
+    [
+        bind("linear", "Activation", "x", fixed={"activation": None, **_OWN}),
+        bind("relu", "Activation", "x", fixed={"activation": "relu", **_OWN}),
+        bind("relu", "ReLU", "x", fixed=_OWN),
+        *_rectified("ReLU", _OWN),
+        bind("leaky_relu", "LeakyReLU", "x", fixed=_OWN, slope="negative_slope"),
+        bind("elu", "ELU", "x", fixed=_OWN, alpha="alpha"),
+        bind("softmax", "Softmax", "x", fixed=_OWN, axis="axis"),
+        bind(
+            "prelu",
+            "PReLU",
+            "x",
+            fixed=_OWN,
+            state={"slope": "alpha"},
+            attributes={"built": True},  # else the first call makes another alpha
+            max_rank=2,  # one slope for each element of a sample, or shared: (N, P), not (N, P, *K)
+        ),
     ],
+    style="class",
 )
 
 
@@ -290,7 +435,8 @@ def _bindings(backend: str) -> tuple[Binding, ...]:
     """Every row of Keras on that backend."""
     return (
         *ACTIVATIONS,
-        *OPS,
+        *surface("keras.ops", _ops(backend)),
+        *LAYERS,
         *surface("keras.losses", _losses(functional=True, backend=backend)),
         *surface("keras.losses", _losses(functional=False, backend=backend), style="class"),
     )
@@ -361,7 +507,7 @@ class KerasAdapter(Adapter):
         return self.backend.differentiate(compute, tensors, wrt, cotangent)
 
     def unsupported(self, error: BaseException) -> bool:
-        return self.backend.unsupported(error)
+        return "is currently supported" in str(error) or self.backend.unsupported(error)
 
     def source(self, array: np.ndarray) -> str:
         return f"keras.ops.convert_to_tensor({numpy_source(array)})"

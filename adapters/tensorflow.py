@@ -1,4 +1,7 @@
-"""TensorFlow: ``tf.nn``, ``tf.math``, ``tf.compat.v1.losses``, eager on the CPU."""
+"""TensorFlow: ``tf.nn``, ``tf.math``, ``tf.compat.v1.losses``, eager on the CPU.
+
+``tf.keras`` is Keras, object by object (``tests/test_adapters_tensorflow.py``), and is measured there.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..reference.floats import is_float
-from .interface import Adapter, Binding, Spelling, bind, surface
+from ..reference.function import between
+from .interface import DTYPE, Adapter, Binding, Spelling, bind, surface
 
 #: ``tf.compat.v1.losses.Reduction``, each member with the meaning that its documentation gives
 REDUCTION = (
@@ -125,6 +129,20 @@ NN = surface(
             kinds={"log_probs": "logits"},
             dialect={"from_logits": True},
         ),
+        bind(
+            "ctc",
+            "ctc_loss",
+            "",
+            targets="labels",
+            log_probs="logits",
+            target_lengths="label_length",
+            input_lengths="logit_length",
+            blank="blank_index",
+            fixed={"logits_time_major": False},
+            kinds={"log_probs": "logits"},
+            dialect={"from_logits": True},
+            layout={"log_probs": (1, 0, 2)},
+        ),
         # "Computes half the L2 norm of a tensor without the sqrt: output = sum(t ** 2) / 2"
         bind("l2_loss", "l2_loss", "input", reductions=(Spelling("default", "sum"),)),
     ],
@@ -154,7 +172,13 @@ V1_LOSSES = surface(
         _v1("huber", "huber_loss", delta="delta"),
         _v1("hinge", "hinge_loss", kinds={"target": "bit"}, dialect={"labels": "bit"}),
         # "epsilon: A small increment to add to avoid taking a log of zero", 1e-7 by default
-        _v1("binary_cross_entropy", "log_loss", dialect={"epsilon": 1e-7}),
+        _v1(
+            "binary_cross_entropy",
+            "log_loss",
+            epsilon="epsilon",
+            dialect={"epsilon": 1e-7},
+            domains={"epsilon": between(0, 1, 1e-7, 1e-3, 1.0, open_low=True)},
+        ),
         _v1(
             "binary_cross_entropy_with_logits",
             "sigmoid_cross_entropy",
@@ -175,6 +199,13 @@ V1_LOSSES = surface(
             dialect=LAST,
         ),
     ],
+)
+
+#: the one activation of ``tf.keras`` that Keras itself no longer has; the others are Keras' own objects
+KERAS = surface(
+    "tf.keras.layers",
+    [bind("thresholded_relu", "ThresholdedReLU", "x", fixed={"dtype": DTYPE}, threshold="theta")],
+    style="class",
 )
 
 #: how TensorFlow says that an operation has no kernel, or no type constraint, for a dtype
@@ -204,7 +235,7 @@ class TensorFlowAdapter(Adapter):
     module = "tensorflow"
     requirement = "tensorflow-cpu"
     distributions = ("tensorflow-cpu", "tensorflow", "tensorflow-intel")
-    bindings: ClassVar[tuple[Binding, ...]] = (*NN, *MATH, *NUMPY, *V1_LOSSES)
+    bindings: ClassVar[tuple[Binding, ...]] = (*NN, *MATH, *NUMPY, *V1_LOSSES, *KERAS)
     preamble = "import numpy as np\nimport tensorflow as tf"
 
     def start(self) -> None:

@@ -284,6 +284,7 @@ FUNCTIONAL = surface(
         bind("hard_sigmoid", "hardsigmoid", "x"),
         bind("hard_swish", "hardswish", "x"),
         bind("hard_shrink", "hardshrink", "x", threshold="lambd"),
+        bind("soft_shrink", "softshrink", "x", threshold="lambd"),
         bind("tanh_shrink", "tanhshrink", "x"),
         bind("threshold", "threshold", "x", threshold="threshold", value="value"),
         bind("softmin", "softmin", "x", axis="dim"),
@@ -345,6 +346,7 @@ MODULES = surface(
         bind("hard_sigmoid", "Hardsigmoid", "x"),
         bind("hard_swish", "Hardswish", "x"),
         bind("hard_shrink", "Hardshrink", "x", threshold="lambd"),
+        bind("soft_shrink", "Softshrink", "x", threshold="lambd"),
         bind("tanh_shrink", "Tanhshrink", "x"),
         bind("threshold", "Threshold", "x", threshold="threshold", value="value"),
         bind("softmin", "Softmin", "x", axis="dim"),
@@ -411,6 +413,7 @@ class TorchAdapter(Adapter):
     distributions = ("torch",)
     bindings: ClassVar[tuple[Binding, ...]] = (*FUNCTIONAL, *MODULES, *TORCH)
     preamble = "import torch"
+    parameter_data = ".data"
 
     def start(self) -> None:
         import torch

@@ -51,20 +51,21 @@ def build(binding: Binding, dtype: str, source: Source) -> Case:
     """Draw one case that the binding can be given."""
     function = catalogue()[binding.function]
     kind = float_of(dtype)
+    fixed: dict[str, Any] = {}
+    if not callable(binding.dialect):
+        fixed = {k: v for k, v in binding.dialect.items() if not callable(v)}
+    domains = {n: binding.domains.get(n, p.domain) for n, p in function.parameters.items()}
     params = {
-        name: source.parameter(binding.domains.get(name, p.domain), p.default)
+        name: source.parameter(domains[name], fixed.get(name, p.default))
         for name, p in function.parameters.items()
-        if binding.reaches(name) and p.domain.name not in ("axis", "dialect")
+        if binding.reaches(name) and domains[name].name not in ("axis", "dialect")
     }
     first = next(iter(function.inputs.values()))
     dims = _dimensions(function, binding, params, source)
     if binding.reaches("axis"):
         rank = len(dims["S"]) if first.shape == "S" else len(dims["K"]) + 2
         params["axis"] = source.choice([-1, *range(-rank, rank)])
-    structural = {**function.defaults(), **params}
-    if not callable(binding.dialect):
-        fixed = {k: v for k, v in binding.dialect.items() if not callable(v)}
-        structural |= {k: v for k, v in fixed.items() if k not in params}
+    structural = {**function.defaults(), **fixed, **params}
     if function.facts.get("even"):
         sizes = list(dims["S"])
         sizes[structural["axis"]] *= 2

@@ -26,6 +26,8 @@ Block = tuple[dict[str, Array], dict[str, Any]]  # inputs, parameters
 DIALECTS: dict[str, list[dict[str, Any]]] = {
     "binary_cross_entropy": [
         {"epsilon": 1e-7},
+        {"epsilon": 1e-3},
+        {"epsilon": 1.0},
         {"clip": (1e-7, 1 - 1e-7)},
         {"log_floor": -100.0},
         {"clip": (1e-7, 1 - 1e-7), "epsilon": 1e-7},

@@ -233,6 +233,9 @@ def _odd(e: Examination) -> Iterator[Statement]:
 
 @holds_for(has("nonnegative"))
 def _nonnegative(e: Examination) -> Iterator[Statement]:
+    fact = e.case.function.facts["nonnegative"]
+    if callable(fact) and not fact(e.params):
+        return
     expected = e.m.subject.expected(e.case).value()
     y = e.value()
     if e.params.get("labels") == "sign" and "sample_weight" in e.case.inputs:

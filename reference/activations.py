@@ -899,3 +899,58 @@ def _(x: Array, *, axis: int) -> Array:
     # x − (Σx − 1)/k over the support, whose elements are within 1 of the largest
     top = np.abs(np.max(x, axis=axis, keepdims=True))
     return np.where(np.isfinite(top), top + 1, 1) * np.ones_like(x)
+
+
+# -- shrinking and rectifying, further -------------------------------------------------------------
+
+
+@activation(
+    params={"threshold": between(0, 4, 0.5, 0.0, 1.0)},
+    monotonic=True,
+    odd=True,
+    source="Donoho & Johnstone 1994, doi:10.1093/biomet/81.3.425; torch.nn.Softshrink",
+)
+def soft_shrink(x: Array, *, threshold: float = 0.5) -> Array:
+    """x − λ for x > λ, x + λ for x < −λ, 0 between (λ = ``threshold``)."""
+    return np.sign(x) * np.maximum(np.abs(x) - threshold, 0)
+
+
+@soft_shrink.derivative
+def _(x: Array, *, threshold: float) -> Array:
+    return np.where(np.isnan(x), x, np.abs(x) >= threshold).astype(x.dtype)
+
+
+@soft_shrink.kinks
+def _(threshold: float) -> dict[str, list[float]]:
+    return {"x": [-threshold, threshold]}
+
+
+@activation(
+    params={
+        "max_value": between(0, np.inf, 6.0, 0.0, 2.5),
+        "threshold": between(0, 8, 1.0, 0.0, 0.5),
+        "slope": between(0, 1, 0.0, 0.1, 1.0),
+    },
+    monotonic=True,
+    range=lambda p: (-np.inf if p["slope"] else 0, p["max_value"]),
+    jumps=lambda p: {"x": (p["threshold"],)},
+    jumps_at="threshold",
+    source="https://arxiv.org/abs/1402.3337 (slope 0, no maximum); keras.activations.relu",
+)
+def thresholded_relu(
+    x: Array, *, max_value: float = np.inf, threshold: float = 1.0, slope: float = 0.0
+) -> Array:
+    """min(x, max_value) for x > θ, slope·(x − θ) below and at it (θ = ``threshold``)."""
+    below = slope * (x - threshold) if slope else np.zeros_like(x)
+    return np.where(np.isnan(x), x, np.where(x > threshold, np.minimum(x, max_value), below))
+
+
+@thresholded_relu.derivative
+def _(x: Array, *, max_value: float, threshold: float, slope: float) -> Array:
+    steep = np.where(x > threshold, (x < max_value).astype(x.dtype), slope)
+    return np.where(np.isnan(x), x, steep).astype(x.dtype)
+
+
+@thresholded_relu.kinks
+def _(max_value: float, threshold: float, slope: float) -> dict[str, list[float]]:
+    return {"x": [v for v in (threshold, max_value) if np.isfinite(v)]}

@@ -245,7 +245,7 @@ def _inside(p: Array, clip: tuple[float, float] | None) -> Array | float:
         "clip": dialect(),
         "log_floor": dialect(),
     },
-    nonnegative=True,
+    nonnegative=lambda p: p["epsilon"] <= 1e-7,
     source="torch.nn.BCELoss",
 )
 def binary_cross_entropy(

@@ -291,6 +291,11 @@ CASES: dict[str, list[Case]] = {
         grid(input=MODEST, target=[*MODEST, 1e-7, -1e-7]),
     ],
     "l2_loss": [grid(input=REAL)],
+    "soft_shrink": [grid({"threshold": v}, x=REAL) for v in (0.5, 0.0, 1.0)],
+    "thresholded_relu": [
+        grid({"max_value": m, "threshold": t, "slope": s}, x=REAL)
+        for m, t, s in ((np.inf, 1.0, 0.0), (6.0, 0.5, 0.1), (3.7, 0.0, 1.0), (0.1, 2.0, 0.3))
+    ],
     "squared_hinge": [
         grid({}, input=REAL, target=SIGN),
         grid({"labels": "bit"}, input=REAL, target=[0.0, 1.0]),

@@ -177,3 +177,26 @@ def test_a_refused_dtype_is_told_from_a_mistake(framework):
     with pytest.raises(tf.errors.InvalidArgumentError) as mistake:
         tf.constant([1.0, 2.0]) + tf.constant([1.0, 2.0, 3.0])
     assert not framework.unsupported(mistake.value)
+
+
+@pytest.mark.parametrize("namespace", ["activations", "layers", "losses", "ops"])
+def test_tf_keras_is_keras(namespace):
+    """What is measured on Keras' surfaces holds of ``tf.keras``, aliases such as ``MSE`` included."""
+    pytest.importorskip("tensorflow")
+    keras, tensorflow = adapter("keras"), adapter("tensorflow")
+    ours = {b.callable for b in keras.bindings if b.surface.name == f"keras.{namespace}"}
+    assert ours
+    for name in ours:
+        if name in tensorflow.offers(f"tf.keras.{namespace}"):
+            found = tensorflow.lookup(f"tf.keras.{namespace}.{name}")
+            assert found is keras.lookup(f"keras.{namespace}.{name}"), name
+    if namespace != "layers":
+        objects = {
+            id(keras.lookup(f"keras.{namespace}.{n}")) for n in keras.offers(f"keras.{namespace}")
+        }
+        strange = [
+            name
+            for name in tensorflow.offers(f"tf.keras.{namespace}")
+            if id(tensorflow.lookup(f"tf.keras.{namespace}.{name}")) not in objects
+        ]
+        assert strange == ["Reduction"] * (namespace == "losses")

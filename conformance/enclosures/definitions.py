@@ -618,3 +618,19 @@ def sparsemax(x: Row, axis: int = -1) -> Row:
         sums = sums + ordered[k - 1]
         tau = _either(ordered[k - 1] - (sums - 1) / k, tau, (sums - 1) / k)
     return [maximum(t - tau, 0) for t in x]
+
+
+# -- activations: shrinking and rectifying, further ------------------------------------------------
+
+
+@define(elementwise)
+def soft_shrink(x: Ball, threshold: Ball) -> Ball:
+    return maximum(x - threshold, 0) + minimum(x + threshold, 0)
+
+
+@define(elementwise)
+def thresholded_relu(x: Ball, max_value: Ball, threshold: Ball, slope: Ball) -> Ball:
+    def above() -> Ball:
+        return minimum(x, max_value) if coefficient(max_value, 0).is_finite() else x
+
+    return _beyond(x - threshold, lambda: slope * (x - threshold), above)
