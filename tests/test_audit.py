@@ -154,10 +154,9 @@ BACKLOG: dict[str, str] = {
     """,
     "keras.losses": """
         BinaryFocalCrossentropy CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy
-        CategoricalHinge Circle CosineSimilarity Dice MeanSquaredLogarithmicError Tversky
+        CategoricalHinge Circle CosineSimilarity Dice Tversky
         binary_focal_crossentropy categorical_focal_crossentropy
-        categorical_generalized_cross_entropy categorical_hinge circle cosine_similarity dice
-        mean_squared_logarithmic_error tversky
+        categorical_generalized_cross_entropy categorical_hinge circle cosine_similarity dice tversky
     """,
     "keras.ops": """
         binary_crossentropy categorical_crossentropy ctc_loss soft_shrink

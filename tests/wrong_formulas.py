@@ -340,4 +340,5 @@ MUTANTS: list[Mutant] = [
     Mutant("quotient-rule", "mean_absolute_percentage_error", "1/y + (x − y)/y² cancels", gradient=lambda c, input, target, epsilon: np.where(np.abs(target) < epsilon, F["mean_absolute_percentage_error"].gradients(c, input=input, target=target, epsilon=epsilon)["target"], -c * np.sign(input - target) * np.sign(target) * (1 / target + (input - target) / target**2) * 100 * np.sign(target)), of="target"),
     Mutant("expanded", "squared_hinge", "1 − 2yx + x² cancels", lambda input, target, labels: np.where(rooms._signs(target, labels) * input < 1, 1 - 2 * rooms._signs(target, labels) * input + input**2, 0)),
     Mutant("half-at-last", "l2_loss", "the square overflows before the half", lambda input: input**2 / 2, in_=FLOAT64),
+    Mutant("two-logarithms", "mean_squared_logarithmic_error", "log(1 + x) − log(1 + y) cancels", lambda input, target, epsilon: (np.log(1 + np.maximum(input, epsilon)) - np.log(1 + np.maximum(target, epsilon))) ** 2),
 ]  # fmt: skip

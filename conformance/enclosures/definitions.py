@@ -618,3 +618,12 @@ def sparsemax(x: Row, axis: int = -1) -> Row:
         sums = sums + ordered[k - 1]
         tau = _either(ordered[k - 1] - (sums - 1) / k, tau, (sums - 1) / k)
     return [maximum(t - tau, 0) for t in x]
+
+
+# -- losses: logarithms and similarity -------------------------------------------------------------
+
+
+@define(elementwise)
+def mean_squared_logarithmic_error(input: Ball, target: Ball, epsilon: Ball) -> Ball:
+    difference = log(1 + maximum(input, epsilon)) - log(1 + maximum(target, epsilon))
+    return difference * difference
