@@ -68,6 +68,11 @@ def epsilon(inputs: Inputs, params: Params, dtype: str) -> float:
     return float_of(dtype).round(EPSILON)
 
 
+def float32_epsilon(inputs: Inputs, params: Params, dtype: str) -> float:
+    """Epsilon where the source makes a tensor of it, which is one of float32 in every dtype."""
+    return float_of("float32").round(EPSILON)
+
+
 def to_epsilon(inputs: Inputs, params: Params, dtype: str) -> tuple[float, float]:
     """The clip of Kullback-Leibler divergence."""
     return float_of(dtype).round(EPSILON), 1.0
@@ -255,6 +260,13 @@ def _losses(functional: bool, backend: str) -> list[Binding]:
             "mean_absolute_percentage_error",
             "MeanAbsolutePercentageError",
             dialect={"epsilon": epsilon},
+            rows="mean",
+        ),
+        row(
+            "mean_squared_logarithmic_error",
+            "mean_squared_logarithmic_error",
+            "MeanSquaredLogarithmicError",
+            dialect={"epsilon": float32_epsilon},
             rows="mean",
         ),
     ]

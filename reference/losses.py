@@ -1569,3 +1569,60 @@ def l2_loss(input: Array) -> Array:
 @l2_loss.derivative
 def _(input: Array) -> dict[str, Array]:
     return {"input": input}
+
+
+# -- logarithms and similarity --------------------------------------------------------------------
+
+
+@loss(
+    inputs=_REAL_PAIR,
+    params={"epsilon": dialect()},
+    nonnegative=True,
+    zero_at_agreement=True,
+    symmetric=True,
+    source="keras.losses.MeanSquaredLogarithmicError",
+)
+def mean_squared_logarithmic_error(input: Array, target: Array, *, epsilon: float = 1e-7) -> Array:
+    """(log(1 + x) − log(1 + y))², numbers below ε counting as ε. Dialect: ε = ``epsilon``."""
+    return _log1p_difference(input, target, epsilon) ** 2
+
+
+def _log1p_difference(input: Array, target: Array, epsilon: float) -> Array:
+    """log((1 + x)/(1 + y)), to the last digit near x = y."""
+    x, y = np.maximum(input, epsilon), np.maximum(target, epsilon)
+    excess = np.log1p(np.abs(x - y) / (1 + np.minimum(x, y)))
+    return np.copysign(excess, x - y)
+
+
+@mean_squared_logarithmic_error.derivative
+def _(input: Array, target: Array, *, epsilon: float) -> dict[str, Array]:
+    twice = 2 * _log1p_difference(input, target, epsilon)
+    return {
+        "input": twice / (1 + np.maximum(input, epsilon)) * (input > epsilon),
+        "target": -twice / (1 + np.maximum(target, epsilon)) * (target > epsilon),
+    }
+
+
+@mean_squared_logarithmic_error.kinks
+def _(epsilon: float) -> dict[str, list[float]]:
+    return {"input": [epsilon, 2.0], "target": [1.0, epsilon]}
+
+
+@mean_squared_logarithmic_error.intermediate
+def _(input: Array, target: Array, *, epsilon: float) -> Array:
+    twice = 2 * np.abs(_log1p_difference(input, target, epsilon))
+    return twice * _logarithms(input, target, epsilon)
+
+
+@mean_squared_logarithmic_error.gradient_intermediate
+def _(input: Array, target: Array, *, epsilon: float) -> dict[str, Array]:
+    twice = 2 * _logarithms(input, target, epsilon)
+    return {
+        "input": twice / (1 + np.maximum(input, epsilon)),
+        "target": twice / (1 + np.maximum(target, epsilon)),
+    }
+
+
+def _logarithms(input: Array, target: Array, epsilon: float) -> Array:
+    """What log(1 + x) − log(1 + y) may lose: the logarithms, and the rounding of 1 + x and 1 + y."""
+    return 1 + np.log1p(np.maximum(input, epsilon)) + np.log1p(np.maximum(target, epsilon))

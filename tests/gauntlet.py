@@ -478,6 +478,9 @@ REGRESSION: list[Mutant] = [
     Mutant("not-halved", "l2_loss", V, "x²", formula=lambda input: input**2),
     Mutant("norm", "l2_loss", V, "the length for its square", formula=lambda input: np.abs(input)),
     Mutant("gradient-of-the-square", "l2_loss", G, "2x", derivative=lambda input: 2 * input),
+    Mutant("without-one", "mean_squared_logarithmic_error", V, "log x − log y", formula=lambda input, target, epsilon: np.log(np.maximum(input, epsilon) / np.maximum(target, epsilon)) ** 2),
+    Mutant("not-squared", "mean_squared_logarithmic_error", V, "the absolute difference", formula=lambda input, target, epsilon: np.abs(rooms._log1p_difference(input, target, epsilon))),
+    Mutant("gradient-without-one", "mean_squared_logarithmic_error", G, "1/x for 1/(1 + x)", derivative=lambda input, target, epsilon: 2 * rooms._log1p_difference(input, target, epsilon) / np.maximum(input, epsilon)),
 ]  # fmt: skip
 
 BCE = "binary_cross_entropy"

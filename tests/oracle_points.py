@@ -300,6 +300,12 @@ CASES: dict[str, list[Case]] = {
         grid({}, input=REAL, target=SIGN),
         grid({"labels": "bit"}, input=REAL, target=[0.0, 1.0]),
     ],
+    "mean_squared_logarithmic_error": [
+        grid(
+            input=[-2.5, 5e-324, 1e-9, 1e-7, 2e-7, 0.3, BELOW_ONE, 1.0, 2.5, 1e150, 1e300],
+            target=[1e-300, 1e-8, 1e-7, 3e-7, 0.3, 1.0, ABOVE_ONE, 40.0, 1e300],
+        )
+    ],
 }
 
 #: what only a dialect sets, drawn beside the parameters of the catalogue

@@ -342,4 +342,5 @@ MUTANTS: list[Mutant] = [
     Mutant("half-at-last", "l2_loss", "the square overflows before the half", lambda input: input**2 / 2, in_=FLOAT64),
     Mutant("expanded", "thresholded_relu", "slope·x − slope·θ cancels", lambda x, max_value, threshold, slope: np.where(x > threshold, np.minimum(x, max_value), slope * x - x.dtype.type(slope) * threshold)),
     Mutant("sum-of-absolutes", "soft_shrink", "x − (|x + λ| − |x − λ|)/2 cancels", lambda x, threshold: x - (np.abs(x + threshold) - np.abs(x - threshold)) / 2),
+    Mutant("two-logarithms", "mean_squared_logarithmic_error", "log(1 + x) − log(1 + y) cancels", lambda input, target, epsilon: (np.log(1 + np.maximum(input, epsilon)) - np.log(1 + np.maximum(target, epsilon))) ** 2),
 ]  # fmt: skip

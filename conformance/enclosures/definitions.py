@@ -634,3 +634,12 @@ def thresholded_relu(x: Ball, max_value: Ball, threshold: Ball, slope: Ball) -> 
         return minimum(x, max_value) if coefficient(max_value, 0).is_finite() else x
 
     return _beyond(x - threshold, lambda: slope * (x - threshold), above)
+
+
+# -- losses: logarithms and similarity -------------------------------------------------------------
+
+
+@define(elementwise)
+def mean_squared_logarithmic_error(input: Ball, target: Ball, epsilon: Ball) -> Ball:
+    difference = log(1 + maximum(input, epsilon)) - log(1 + maximum(target, epsilon))
+    return difference * difference
