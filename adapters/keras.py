@@ -42,6 +42,13 @@ TANH = {"approximate": "tanh"}
 #: softplus: "log(exp(x) + 1)", everywhere
 SMOOTH = {"threshold": np.inf}
 
+#: the last axis given as the second, for what averages over ``axis=1``
+LAST_SECOND: dict[str, Any] = {
+    "layout": {"input": (0, 2, 1), "target": (0, 2, 1)},
+    "min_rank": 3,
+    "max_rank": 3,
+}
+
 Inputs = Mapping[str, np.ndarray]
 Params = Mapping[str, Any]
 
@@ -213,6 +220,24 @@ def _losses(functional: bool) -> list[Binding]:
             "MeanAbsolutePercentageError",
             dialect={"epsilon": epsilon},
             rows="mean",
+        ),
+        row("categorical_hinge", "categorical_hinge", "CategoricalHinge", dialect={"axis": -1}),
+        *(
+            row(
+                "binary_focal",
+                "binary_focal_crossentropy",
+                "BinaryFocalCrossentropy",
+                fixed={**({"from_logits": True} if from_logits else {}), **axis},
+                dialect={"from_logits": True} if from_logits else {"clip": within_epsilon},
+                gamma="gamma",
+                alpha="alpha",
+                apply_class_balancing="apply_class_balancing",
+                label_smoothing="label_smoothing",
+                rows="mean",
+                **layout,
+            )
+            for from_logits in (False, True)
+            for axis, layout in (({}, {}), ({"axis": 1}, LAST_SECOND))
         ),
     ]
 

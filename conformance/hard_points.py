@@ -44,6 +44,10 @@ DIALECTS: dict[str, list[dict[str, Any]]] = {
     ],
     "cosine_embedding": [{"epsilon": 1e-12}],
     "squared_hinge": [{"labels": "bit"}],
+    "binary_focal": [
+        {"clip": (1e-7, 1 - 1e-7)},
+        {"from_logits": True},
+    ],
 }
 
 #: encodings of a target that go with one value of a parameter

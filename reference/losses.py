@@ -1569,3 +1569,214 @@ def l2_loss(input: Array) -> Array:
 @l2_loss.derivative
 def _(input: Array) -> dict[str, Array]:
     return {"input": input}
+
+
+# -- many classes, further ------------------------------------------------------------------------
+
+
+@loss(
+    inputs={
+        "input": tensor("real", shape="N C *K"),
+        "target": tensor("bit", "sign", shape="N C *K", differentiable=True),
+    },
+    params={"axis": dialect()},
+    coupled="C",
+    nonnegative=True,
+    source="keras.losses.CategoricalHinge",
+)
+def categorical_hinge(input: Array, target: Array, *, axis: int = 1) -> Array:
+    """max(0, max_c (1 − y_c)·x_c − Σ_c y_c·x_c + 1) along ``axis``, one loss per sample.
+
+    Targets are 0 or 1, usually one-hot rows, or −1 or 1.
+    """
+    return np.maximum(_categorical_margin(input, target, axis)[0], 0)
+
+
+def _categorical_margin(input: Array, target: Array, axis: int) -> tuple[Array, Array]:
+    """max (1 − y)·x − Σ y·x + 1, whatever cancels or overflows on the way, and who has the maximum."""
+    large = (np.abs(input) > 2.0**900).any(axis=axis, keepdims=True)
+    scale = np.where(large, input.dtype.type(2.0**-64), 1)
+    own = np.moveaxis(times(target, input * scale), axis, 0)
+    others, scaled = times(1 - target, input), times(1 - target, input * scale)
+    top, highest = (each.max(axis=axis, keepdims=True) for each in (others, scaled))
+    at_top = np.where(np.isinf(top), scaled == highest, others == top)
+    highest, scale = np.squeeze(highest, axis), np.squeeze(scale, axis)
+    return exact_sum(highest, *-own, scale) / scale, at_top
+
+
+@categorical_hinge.pullback
+def _(cotangent: Array, input: Array, target: Array, *, axis: int) -> dict[str, Array]:
+    margin, at_top = _categorical_margin(input, target, axis)
+    active = _rows(cotangent * np.where(np.isnan(margin), margin, margin > 0), axis)
+    share = at_top / at_top.sum(axis=axis, keepdims=True).astype(input.dtype)
+    return {
+        "input": active * ((1 - target) * share - target),
+        "target": -active * input * (1 + share),
+    }
+
+
+# -- focal losses ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Focus:
+    """The parts of w·sᵞ·H: the cross entropy H, the missed share s, the weight w, and their slopes."""
+
+    p: Array
+    q: Array
+    entropy: Array
+    missed: Array
+    weight: Array
+    #: ∂H/∂p, or ∂H/∂x of a logit x; ∂p/∂x; ∂H/∂y
+    entropy_slope: Array
+    step: Array | int
+    logit: Array
+    #: 1 − 2y
+    apart: Array
+
+    def power(self, gamma: float, order: int = 0) -> Array:
+        """A derivative of sᵞ."""
+        exponents = self.missed.dtype.type(gamma) - np.arange(order + 1)
+        factor = exponents[:-1].prod()
+        return factor * self.missed ** exponents[-1] if factor else np.zeros_like(self.missed)
+
+
+def _focus(
+    input: Array,
+    target: Array,
+    alpha: float,
+    apply_class_balancing: bool,
+    from_logits: bool,
+    label_smoothing: float,
+    clip: tuple[float, float] | None,
+) -> _Focus:
+    x, y = _wide(input), _wide(target)
+    apart = (1 - 2 * y) * _kept(y, label_smoothing)
+    y, rest = _smoothed_bits(y, label_smoothing)
+    if from_logits:
+        p, q = primitives.sigmoid(x), primitives.sigmoid(-x)
+        log_p, log_q, logit = -primitives.softplus(-x), -primitives.softplus(x), -x
+        near = (np.tanh(x / 2) + apart) / 2
+        slope, step = np.where(np.abs(x) < 1, near, rest * p - y * q), p * q
+    else:
+        p, q, step = x, 1 - x, 1
+        log_p, log_q = np.log(p), np.log1p(-p)
+        logit = np.where(np.abs(q - p) < 0.5, np.log1p((q - p) / p), log_q - log_p)
+        slope = np.where(p * q > 0, (p - y) / (p * q), over(rest, q) - over(y, p))
+    if clip is not None:
+        inside, bound = _inside(p, clip) == 1, _clipped(p, clip)
+        log_p = np.where(inside, log_p, np.log(bound))
+        log_q = np.where(inside, log_q, np.log1p(-bound))
+        logit, slope = np.where(inside, logit, log_q - log_p), np.where(inside, slope, 0)
+    weight = y * alpha + rest * _kept(x, alpha) if apply_class_balancing else np.ones_like(y)
+    entropy = -times(y, log_p) - times(rest, log_q)
+    return _Focus(p, q, entropy, y * q + rest * p, weight, slope, step, logit, apart)
+
+
+@loss(
+    inputs={
+        "input": tensor("probability"),
+        "target": tensor("bit", "probability", differentiable=True),
+    },
+    params={
+        "gamma": between(0, 5, 2.0, 0.0, 1.0, 0.5),
+        "alpha": between(0, 1, 0.25, 0.0, 1.0),
+        "apply_class_balancing": one_of(False, True),
+        "label_smoothing": between(0, 1, 0.0, 0.1),
+        "from_logits": dialect(),
+        "clip": dialect(),
+    },
+    kind_of={"input": lambda p: "logits" if p.get("from_logits") else "probability"},
+    nonnegative=True,
+    source="Lin et al. 2017, https://arxiv.org/abs/1708.02002; keras.losses.BinaryFocalCrossentropy",
+)
+def binary_focal(
+    input: Array,
+    target: Array,
+    *,
+    gamma: float = 2.0,
+    alpha: float = 0.25,
+    apply_class_balancing: bool = False,
+    label_smoothing: float = 0.0,
+    from_logits: bool = False,
+    clip: tuple[float, float] | None = None,
+) -> Array:
+    """−w·sᵞ·(y·log p + (1 − y)·log(1 − p)) with s = y·(1 − p) + (1 − y)·p, what p misses of y.
+
+    w is 1, or α·y + (1 − α)·(1 − y) with ``apply_class_balancing``. ``label_smoothing`` s replaces
+    y by y·(1 − s) + ½s. Dialects: with ``from_logits`` p = σ(x); ``clip`` bounds p in the logarithms.
+    """
+    f = _focus(*(input, target, alpha, apply_class_balancing, from_logits, label_smoothing, clip))
+    return times(f.weight * f.power(gamma), f.entropy).astype(input.dtype)
+
+
+@binary_focal.derivative
+def _(
+    input: Array,
+    target: Array,
+    *,
+    gamma: float,
+    alpha: float,
+    apply_class_balancing: bool,
+    label_smoothing: float,
+    from_logits: bool,
+    clip: tuple[float, float] | None,
+) -> dict[str, Array]:
+    f = _focus(*(input, target, alpha, apply_class_balancing, from_logits, label_smoothing, clip))
+    power, steep = f.power(gamma), times(f.entropy, f.power(gamma, 1))
+    weight_slope = 2 * f.p.dtype.type(alpha) - 1 if apply_class_balancing else 0
+    sides = -np.tanh(_wide(input) / 2) if from_logits else f.q - f.p
+    by_input = times(f.apart * f.step, steep) + times(power, f.entropy_slope)
+    by_target = steep * sides + times(power, f.logit)
+    balance = weight_slope * times(power, f.entropy)
+    gradients = {
+        "input": times(f.weight, by_input),
+        "target": (times(f.weight, by_target) + balance) * _kept(f.p, label_smoothing),
+    }
+    return {name: g.astype(input.dtype) for name, g in gradients.items()}
+
+
+@binary_focal.intermediate
+def _(
+    input: Array,
+    target: Array,
+    *,
+    gamma: float,
+    alpha: float,
+    apply_class_balancing: bool,
+    label_smoothing: float,
+    from_logits: bool,
+    clip: tuple[float, float] | None,
+) -> Array:
+    f = _focus(*(input, target, alpha, apply_class_balancing, from_logits, label_smoothing, clip))
+    # 1 − p_t where p_t is near 1; log(1 − p), p small; max(x, 0) − x·y + log1p(e^−|x|)
+    largest = 1 + np.abs(input) if from_logits else 1
+    return f.weight * (times(f.entropy, f.power(gamma, 1)) + f.power(gamma) * largest)
+
+
+@binary_focal.gradient_intermediate
+def _(
+    input: Array,
+    target: Array,
+    *,
+    gamma: float,
+    alpha: float,
+    apply_class_balancing: bool,
+    label_smoothing: float,
+    from_logits: bool,
+    clip: tuple[float, float] | None,
+) -> dict[str, Array]:
+    f = _focus(*(input, target, alpha, apply_class_balancing, from_logits, label_smoothing, clip))
+    power, steep = f.power(gamma), f.power(gamma, 1)
+    bend = times(f.entropy, np.abs(f.power(gamma, 2)))
+    largest = 1 + np.abs(input) if from_logits else 1
+    both = times(f.entropy, steep) + power * largest if apply_class_balancing else 0
+    return {
+        "input": f.weight
+        * (
+            f.step * (bend + steep * largest)
+            + times(steep, np.abs(f.entropy_slope))
+            + f.step * power
+        ),
+        "target": f.weight * (bend + steep * (largest + np.abs(f.logit)) + power * largest) + both,
+    }

@@ -639,6 +639,35 @@ GATED: list[Mutant] = [
     Mutant("slope-not-halved", "squareplus", G, "1 + x/√(x² + b)", derivative=lambda x, b: 1 + x / np.hypot(x, np.sqrt(b))),
 ]  # fmt: skip
 
+FOCAL = "binary_focal"
+
+
+def focal_of(power: Callable[[Array, float], Array]) -> Callable[..., Array]:
+    """The focal loss with a power of 1 − p_t of one's own."""
+
+    def formula(input: Array, target: Array, gamma: float, **p: Any) -> Array:
+        y = rooms._smoothed(target, p["label_smoothing"], 2)
+        p_t = y * input + (1 - y) * (1 - input)
+        return power(p_t, gamma) * F[FOCAL](input=input, target=target, **p | {"gamma": 0.0})
+
+    return formula
+
+
+TWO_CLASSES += [
+    Mutant("gamma-ignored", FOCAL, V, "γ = 2 always", prepare=default(FOCAL, "gamma")),
+    Mutant("of-p", FOCAL, V, "what is easy counts most", formula=focal_of(lambda p_t, gamma: p_t**gamma)),
+    Mutant("alpha-for-both", FOCAL, V, "α for 0 as for 1", formula=lambda input, target, alpha, apply_class_balancing, **p: F[FOCAL](input=input, target=target, alpha=alpha, apply_class_balancing=False, **p) * (alpha if apply_class_balancing else 1)),
+    Mutant("factor-detached", FOCAL, G, "the focal factor taken for a constant", pullback=lambda c, input, target, gamma, **p: F[FOCAL].gradients(c * np.abs(input - target) ** gamma, input=input, target=target, gamma=0.0, **p)),
+]  # fmt: skip
+
+CATH = "categorical_hinge"
+
+MANY_CLASSES += [
+    Mutant("largest-of-all", CATH, V, "the own class among the others", formula=lambda input, target, axis: np.maximum(input.max(axis=axis) - (target * input).sum(axis=axis) + 1, 0)),
+    Mutant("sum-for-max", CATH, V, "every other class counts, as in multi_margin", formula=lambda input, target, axis: np.maximum(((1 - target) * input).sum(axis=axis) - (target * input).sum(axis=axis) + 1, 0)),
+    Mutant("gradient-to-all-others", CATH, G, "1 − y for the largest of the others", pullback=spoilt(CATH, lambda g, c, input, target, axis: np.where(g == 0, 0, np.expand_dims(c, axis) * (1 - 2 * target)), "input")),
+]  # fmt: skip
+
 MUTANTS = [*ACTIVATIONS, *GATED, *REGRESSION, *TWO_CLASSES, *MANY_CLASSES, *EMBEDDINGS, *SEQUENCES]
 
 #: the textbook's formulas, which cancel: as good as they can be in this precision, and no better

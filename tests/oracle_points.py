@@ -295,6 +295,27 @@ CASES: dict[str, list[Case]] = {
         grid({}, input=REAL, target=SIGN),
         grid({"labels": "bit"}, input=REAL, target=[0.0, 1.0]),
     ],
+    "categorical_hinge": [
+        against(ROWS, [[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [-1.0, 1.0, -1.0]], {}),
+        case({"axis": 0}, input=np.transpose(ROWS[1:6]), target=np.eye(3)[:, [0, 1, 2, 0, 1]]),
+    ],
+    "binary_focal": [
+        *(
+            grid({"clip": (1e-7, 1 - 1e-7)} | params, input=PROBABILITY, target=UNIT[::2])
+            for params in (
+                {},
+                {"gamma": 0.0},
+                {"gamma": 0.5, "label_smoothing": 0.1},
+                {"gamma": 3.7, "apply_class_balancing": True},
+                {"label_smoothing": 1.0, "apply_class_balancing": True, "alpha": 0.0},
+            )
+        ),
+        grid({}, input=PROBABILITY[1:-1], target=UNIT),
+        grid({"from_logits": True}, input=REAL[::3], target=UNIT[::2]),
+        grid(
+            {"from_logits": True, "gamma": 1.0, "label_smoothing": 0.1}, input=MODEST, target=UNIT
+        ),
+    ],
 }
 
 #: what only a dialect sets, drawn beside the parameters of the catalogue
@@ -312,6 +333,7 @@ DIALECTS: dict[str, list[dict[str, Any]]] = {
     ],
     "kl_divergence": [{"clip": (1e-7, 1.0)}, {"log_input": False}],
     "cosine_embedding": [{"epsilon": 1e-12}],
+    "binary_focal": [{"clip": (1e-7, 1 - 1e-7)}, {"from_logits": True}],
 }
 
 # -- drawn by Hypothesis --------------------------------------------------------------------------

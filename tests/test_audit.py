@@ -153,10 +153,10 @@ BACKLOG: dict[str, str] = {
         soft_shrink
     """,
     "keras.losses": """
-        BinaryFocalCrossentropy CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy
-        CategoricalHinge Circle CosineSimilarity Dice MeanSquaredLogarithmicError Tversky
-        binary_focal_crossentropy categorical_focal_crossentropy
-        categorical_generalized_cross_entropy categorical_hinge circle cosine_similarity dice
+        CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy
+        Circle CosineSimilarity Dice MeanSquaredLogarithmicError Tversky
+        categorical_focal_crossentropy
+        categorical_generalized_cross_entropy circle cosine_similarity dice
         mean_squared_logarithmic_error tversky
     """,
     "keras.ops": """

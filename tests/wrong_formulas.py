@@ -340,4 +340,6 @@ MUTANTS: list[Mutant] = [
     Mutant("quotient-rule", "mean_absolute_percentage_error", "1/y + (x − y)/y² cancels", gradient=lambda c, input, target, epsilon: np.where(np.abs(target) < epsilon, F["mean_absolute_percentage_error"].gradients(c, input=input, target=target, epsilon=epsilon)["target"], -c * np.sign(input - target) * np.sign(target) * (1 / target + (input - target) / target**2) * 100 * np.sign(target)), of="target"),
     Mutant("expanded", "squared_hinge", "1 − 2yx + x² cancels", lambda input, target, labels: np.where(rooms._signs(target, labels) * input < 1, 1 - 2 * rooms._signs(target, labels) * input + input**2, 0)),
     Mutant("half-at-last", "l2_loss", "the square overflows before the half", lambda input: input**2 / 2, in_=FLOAT64),
+    Mutant("one-minus-p-t", "binary_focal", "1 − (1 − p) cancels", lambda input, target, gamma, **p: (1 - (target * input + (1 - target) * (1 - input))) ** gamma * F["binary_focal"](input=input, target=target, gamma=0.0, **p)),
+    Mutant("one-rounding-each", "categorical_hinge", "max − own + 1 rounds twice, or overflows", lambda input, target, axis: np.maximum(((1 - target) * input).max(axis=axis) - (target * input).sum(axis=axis) + 1, 0), in_=FLOAT64),
 ]  # fmt: skip

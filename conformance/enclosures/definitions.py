@@ -18,6 +18,7 @@ from .balls import (
     Ball,
     absolute,
     arb,
+    arb_series,
     ball,
     coefficient,
     exp,
@@ -618,3 +619,48 @@ def sparsemax(x: Row, axis: int = -1) -> Row:
         sums = sums + ordered[k - 1]
         tau = _either(ordered[k - 1] - (sums - 1) / k, tau, (sums - 1) / k)
     return [maximum(t - tau, 0) for t in x]
+
+
+# -- losses: many classes, further ----------------------------------------------------------------
+
+
+@define(rows(1))
+def categorical_hinge(input: Row, target: Row, axis: int = 1) -> Ball:
+    largest, *others = [(1 - y) * x for x, y in zip(input, target, strict=True)]
+    for other in others:
+        largest = maximum(largest, other)
+    return maximum(0, largest - total([y * x for x, y in zip(input, target, strict=True)]) + 1)
+
+
+# -- focal losses ---------------------------------------------------------------------------------
+
+
+def _focal(missed: Ball, gamma: Ball) -> Ball:
+    """missedᵞ, which is 1 for γ = 0, and has no derivative at 0 for γ < 1."""
+    if sign(gamma) == 0:
+        return arb(1)
+    if sign(missed) == 0 and sign(gamma - 1) == -1 and isinstance(missed, arb_series):
+        return arb_series([0, NAN])
+    return power(missed, gamma)
+
+
+@define(elementwise, roots="input target")
+def binary_focal(
+    input: Ball,
+    target: Ball,
+    gamma: Ball,
+    alpha: Ball,
+    apply_class_balancing: bool,
+    label_smoothing: Ball,
+    from_logits: bool,
+    clip: tuple[Ball, Ball] | None,
+) -> Ball:
+    p, q = (sigmoid(input), sigmoid(-input)) if from_logits else (input, 1 - input)
+    y = _smoothed(target, label_smoothing, 2)
+    log_p, log_q = (log(p), log(q))
+    if clip is not None:
+        bound = _clipped(p, clip)
+        log_p, log_q = log(bound), log(1 - bound)
+    w = y * alpha + (1 - y) * (1 - alpha) if apply_class_balancing else arb(1)
+    entropy = -total([times(y, log_p), times(1 - y, log_q)])
+    return times(w, times(_focal(y * q + (1 - y) * p, gamma), entropy))
