@@ -74,6 +74,11 @@ def encoding(inputs: Inputs, params: Params, dtype: str) -> str:
     return "bit" if bool(np.all((target == 0) | (target == 1))) else "sign"
 
 
+def beside_list(inputs: Inputs, params: Params, dtype: str) -> float:
+    """Focal cross entropy: alpha "can be a list of floats or a scalar", 0.25 by default."""
+    return 1.0 if "weight" in inputs else 0.25
+
+
 def all_steps(inputs: Inputs) -> np.ndarray:
     """CTC takes every sample to be as long as the batch."""
     steps, samples, _ = inputs["log_probs"].shape
@@ -117,6 +122,7 @@ def _losses(functional: bool) -> list[Binding]:
     binary = ("binary_crossentropy", "BinaryCrossentropy")
     categorical = ("categorical_crossentropy", "CategoricalCrossentropy")
     sparse = ("sparse_categorical_crossentropy", "SparseCategoricalCrossentropy")
+    focal = ("categorical_focal_crossentropy", "CategoricalFocalCrossentropy")
     logits = {"from_logits": True}
     return [
         row("mean_absolute_error", "mean_absolute_error", "MeanAbsoluteError", rows="mean"),
@@ -227,7 +233,7 @@ def _losses(functional: bool) -> list[Binding]:
                 "binary_focal",
                 "binary_focal_crossentropy",
                 "BinaryFocalCrossentropy",
-                fixed={**({"from_logits": True} if from_logits else {}), **axis},
+                fixed={**(logits if from_logits else {}), **axis},
                 dialect={"from_logits": True} if from_logits else {"clip": within_epsilon},
                 gamma="gamma",
                 alpha="alpha",
@@ -238,6 +244,32 @@ def _losses(functional: bool) -> list[Binding]:
             )
             for from_logits in (False, True)
             for axis, layout in (({}, {}), ({"axis": 1}, LAST_SECOND))
+        ),
+        *(
+            row(
+                "categorical_focal",
+                *focal,
+                fixed=fixed,
+                dialect={**dialect, "clip": within_epsilon},
+                gamma="gamma",
+                alpha="alpha",
+                label_smoothing="label_smoothing",
+            )
+            for fixed, dialect in (
+                ({}, {"axis": -1, "normalize": True}),
+                ({"axis": 1}, {"axis": 1, "normalize": True}),
+                (logits, {"axis": -1, "from_logits": True}),
+                ({**logits, "axis": 1}, {"axis": 1, "from_logits": True}),
+            )
+        ),
+        row(
+            "categorical_focal",
+            *focal,
+            dialect={"axis": -1, "normalize": True, "clip": within_epsilon, "alpha": beside_list},
+            gamma="gamma",
+            weight="alpha",
+            label_smoothing="label_smoothing",
+            label=f"{focal[not functional]}(alpha=list)",
         ),
     ]
 

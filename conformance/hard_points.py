@@ -48,6 +48,12 @@ DIALECTS: dict[str, list[dict[str, Any]]] = {
         {"clip": (1e-7, 1 - 1e-7)},
         {"from_logits": True},
     ],
+    "categorical_focal": [
+        {"clip": (1e-7, 1 - 1e-7), "normalize": True},
+        {"clip": (1e-7, 1 - 1e-7), "from_logits": True},
+        {"normalize": True},
+        {"from_logits": True},
+    ],
 }
 
 #: encodings of a target that go with one value of a parameter

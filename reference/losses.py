@@ -1618,6 +1618,13 @@ def _(cotangent: Array, input: Array, target: Array, *, axis: int) -> dict[str, 
 # -- focal losses ---------------------------------------------------------------------------------
 
 
+def _power(x: Array, gamma: float, order: int = 0) -> Array:
+    """A derivative of xᵞ."""
+    exponents = x.dtype.type(gamma) - np.arange(order + 1)
+    factor = exponents[:-1].prod()
+    return factor * x ** exponents[-1] if factor else np.zeros_like(x)
+
+
 @dataclass(frozen=True)
 class _Focus:
     """The parts of w·sᵞ·H: the cross entropy H, the missed share s, the weight w, and their slopes."""
@@ -1635,10 +1642,7 @@ class _Focus:
     apart: Array
 
     def power(self, gamma: float, order: int = 0) -> Array:
-        """A derivative of sᵞ."""
-        exponents = self.missed.dtype.type(gamma) - np.arange(order + 1)
-        factor = exponents[:-1].prod()
-        return factor * self.missed ** exponents[-1] if factor else np.zeros_like(self.missed)
+        return _power(self.missed, gamma, order)
 
 
 def _focus(
@@ -1779,4 +1783,181 @@ def _(
             + f.step * power
         ),
         "target": f.weight * (bend + steep * (largest + np.abs(f.logit)) + power * largest) + both,
+    }
+
+
+@dataclass(frozen=True)
+class _ClassFocus:
+    """The parts of −Σ w·y·qᵞ·log p: the clipped p, q = 1 − p and log p; where the clip lets through."""
+
+    p: Array
+    q: Array
+    log_p: Array
+    inside: Array | float
+    #: w·y, and w alone
+    share: Array
+    weight: Array
+
+    def power(self, gamma: float, order: int = 0) -> Array:
+        return _power(self.q, gamma, order)
+
+    def slope(self, gamma: float) -> Array:
+        """∂/∂log p of each term."""
+        steep = times(times(self.p, self.log_p), self.power(gamma, 1))
+        return times(self.share, steep - self.power(gamma)) * self.inside
+
+
+def _class_focus(
+    input: Array,
+    target: Array,
+    weight: Weight,
+    alpha: float,
+    label_smoothing: float,
+    axis: int,
+    from_logits: bool,
+    normalize: bool,
+    clip: tuple[float, float] | None,
+) -> _ClassFocus:
+    x, y = _wide(input), _smoothed(_wide(target), label_smoothing, input.shape[axis])
+    p = x
+    if from_logits:
+        p, log_p = primitives.softmax(x, axis), primitives.log_softmax(x, axis)
+    elif normalize:
+        p, log_p = x / primitives.total(x, axis), primitives.log_share(x, axis)
+    else:
+        log_p = np.log(x)
+    top = primitives.largest(p, axis)
+    others = primitives.total(np.where(top, 0, p), axis)
+    q = np.where(top & (from_logits or normalize), others, 1 - p)
+    inside = _inside(p, clip)
+    if clip is not None:
+        bound = _clipped(p, clip)
+        p, q = bound, np.where(inside == 1, q, 1 - bound)
+        log_p = np.where(inside == 1, log_p, np.log(bound))
+    w = x.dtype.type(alpha) * along(weight, x.ndim, axis, x.dtype)
+    return _ClassFocus(p, q, log_p, inside, w * y, w)
+
+
+@loss(
+    inputs={
+        "input": tensor("distribution", shape="N C *K"),
+        "target": tensor("distribution", shape="N C *K"),
+        "weight": tensor("weight", shape="C", optional=True),
+    },
+    params={
+        "gamma": between(0, 5, 2.0, 0.0, 1.0, 0.5),
+        "alpha": between(0, 1, 0.25, 0.0, 1.0),
+        "label_smoothing": between(0, 1, 0.0, 0.1),
+        "axis": dialect(),
+        "from_logits": dialect(),
+        "normalize": dialect(),
+        "clip": dialect(),
+    },
+    kind_of={"input": lambda p: "logits" if p.get("from_logits") else "distribution"},
+    coupled="C",
+    nonnegative=True,
+    source="Lin et al. 2017, https://arxiv.org/abs/1708.02002; keras.losses.CategoricalFocalCrossentropy",
+)
+def categorical_focal(
+    input: Array,
+    target: Array,
+    weight: Weight = None,
+    *,
+    gamma: float = 2.0,
+    alpha: float = 0.25,
+    label_smoothing: float = 0.0,
+    axis: int = 1,
+    from_logits: bool = False,
+    normalize: bool = False,
+    clip: tuple[float, float] | None = None,
+) -> Array:
+    """−α·Σ_c w_c·y_c·(1 − p_c)ᵞ·log p_c along ``axis``, one loss per sample.
+
+    Targets are probabilities, one-hot rows among them; ``label_smoothing`` s replaces y by
+    (1 − s)·y + s/C. Dialects: with ``from_logits`` p = softmax(x), with ``normalize`` p is divided
+    by its sum; ``clip`` then bounds it.
+    """
+    f = _class_focus(
+        *(input, target, weight, alpha, label_smoothing, axis, from_logits, normalize, clip)
+    )
+    each = times(f.share * f.power(gamma), f.log_p)
+    return -np.squeeze(primitives.total(each, axis), axis).astype(input.dtype)
+
+
+@categorical_focal.pullback
+def _(
+    cotangent: Array,
+    input: Array,
+    target: Array,
+    weight: Weight = None,
+    *,
+    gamma: float,
+    alpha: float,
+    label_smoothing: float,
+    axis: int,
+    from_logits: bool,
+    normalize: bool,
+    clip: tuple[float, float] | None,
+) -> dict[str, Array]:
+    f = _class_focus(
+        *(input, target, weight, alpha, label_smoothing, axis, from_logits, normalize, clip)
+    )
+    c, x = _rows(cotangent, axis), _wide(input)
+    by_log_p = c * f.slope(gamma)
+    if from_logits:
+        by_input = primitives.log_softmax_pullback(by_log_p, x, axis)
+    elif normalize:
+        by_input = primitives.log_share_pullback(by_log_p, x, axis)
+    else:
+        by_input = over(by_log_p, f.p)
+    by_target = -times(c * f.weight * _kept(x, label_smoothing) * f.power(gamma), f.log_p)
+    return {"input": by_input.astype(input.dtype), "target": by_target.astype(input.dtype)}
+
+
+@categorical_focal.intermediate
+def _(
+    input: Array,
+    target: Array,
+    weight: Weight = None,
+    *,
+    gamma: float,
+    alpha: float,
+    label_smoothing: float,
+    axis: int,
+    from_logits: bool,
+    normalize: bool,
+    clip: tuple[float, float] | None,
+) -> Array:
+    f = _class_focus(
+        *(input, target, weight, alpha, label_smoothing, axis, from_logits, normalize, clip)
+    )
+    # 1 − p and log p of a quotient p near 1
+    each = f.share * (f.power(gamma) - times(f.log_p, f.power(gamma, 1)))
+    return each.sum(axis=axis) * (from_logits or normalize)
+
+
+@categorical_focal.gradient_intermediate
+def _(
+    input: Array,
+    target: Array,
+    weight: Weight = None,
+    *,
+    gamma: float,
+    alpha: float,
+    label_smoothing: float,
+    axis: int,
+    from_logits: bool,
+    normalize: bool,
+    clip: tuple[float, float] | None,
+) -> dict[str, Array]:
+    f = _class_focus(
+        *(input, target, weight, alpha, label_smoothing, axis, from_logits, normalize, clip)
+    )
+    power, steep = f.power(gamma), f.power(gamma, 1)
+    bend = -times(times(f.p, f.log_p), np.abs(f.power(gamma, 2)))
+    each = f.share * f.inside * (bend + (1 + f.p) * steep) + np.abs(f.slope(gamma))
+    both = each + f.p * each.sum(axis=axis, keepdims=True)  # softmax − one-hot
+    return {
+        "input": (both / input if normalize else both) * (from_logits or normalize),
+        "target": f.weight * (power - times(f.log_p, steep)) * (from_logits or normalize),
     }

@@ -660,9 +660,14 @@ TWO_CLASSES += [
     Mutant("factor-detached", FOCAL, G, "the focal factor taken for a constant", pullback=lambda c, input, target, gamma, **p: F[FOCAL].gradients(c * np.abs(input - target) ** gamma, input=input, target=target, gamma=0.0, **p)),
 ]  # fmt: skip
 
+CATF = "categorical_focal"
 CATH = "categorical_hinge"
 
 MANY_CLASSES += [
+    Mutant("gamma-ignored", CATF, V, "γ = 2 always", prepare=default(CATF, "gamma")),
+    Mutant("true-class-alone", CATF, V, "(1 − p_t)ᵞ·CE with p_t the target's probability", formula=lambda input, target, weight=None, gamma=2.0, axis=1, **p: (1 - (target * input).sum(axis=axis)) ** gamma * F[CATF](input=input, target=target, weight=weight, gamma=0.0, axis=axis, **p)),
+    Mutant("smoothed-over-samples", CATF, V, "s divided by the batch", formula=lambda input, target, weight=None, **p: F[CATF](input=input, target=target * (1 - p["label_smoothing"]) + p["label_smoothing"] / len(target), weight=weight, **p | {"label_smoothing": 0.0})),
+    Mutant("factor-detached", CATF, G, "the focal factor taken for a constant", pullback=lambda c, input, target, weight=None, gamma=2.0, axis=1, alpha=0.25, **p: F[CATF].gradients(c, input=input, target=target * (1 - input) ** gamma, weight=weight, gamma=0.0, axis=axis, alpha=alpha, **p)),
     Mutant("largest-of-all", CATH, V, "the own class among the others", formula=lambda input, target, axis: np.maximum(input.max(axis=axis) - (target * input).sum(axis=axis) + 1, 0)),
     Mutant("sum-for-max", CATH, V, "every other class counts, as in multi_margin", formula=lambda input, target, axis: np.maximum(((1 - target) * input).sum(axis=axis) - (target * input).sum(axis=axis) + 1, 0)),
     Mutant("gradient-to-all-others", CATH, G, "1 − y for the largest of the others", pullback=spoilt(CATH, lambda g, c, input, target, axis: np.where(g == 0, 0, np.expand_dims(c, axis) * (1 - 2 * target)), "input")),

@@ -299,6 +299,26 @@ CASES: dict[str, list[Case]] = {
         against(ROWS, [[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [-1.0, 1.0, -1.0]], {}),
         case({"axis": 0}, input=np.transpose(ROWS[1:6]), target=np.eye(3)[:, [0, 1, 2, 0, 1]]),
     ],
+    "categorical_focal": [
+        *(
+            against(DISTRIBUTIONS, DISTRIBUTIONS, {"clip": (1e-7, 1 - 1e-7)} | params)
+            for params in (
+                {},
+                {"normalize": True},
+                {"normalize": True, "gamma": 0.5, "label_smoothing": 0.1},
+                {"normalize": True, "gamma": 0.0, "label_smoothing": 1.0},
+            )
+        ),
+        *(
+            against(ROWS, DISTRIBUTIONS, {"from_logits": True} | params, weight=[0.3, 0.0, 2.0])
+            for params in ({"gamma": 3.7}, {"clip": (1e-7, 1 - 1e-7)})
+        ),
+        case(
+            {"axis": 0, "from_logits": True},
+            input=np.transpose(ROWS[1:6]),
+            target=np.transpose(DISTRIBUTIONS),
+        ),
+    ],
     "binary_focal": [
         *(
             grid({"clip": (1e-7, 1 - 1e-7)} | params, input=PROBABILITY, target=UNIT[::2])
@@ -334,6 +354,7 @@ DIALECTS: dict[str, list[dict[str, Any]]] = {
     "kl_divergence": [{"clip": (1e-7, 1.0)}, {"log_input": False}],
     "cosine_embedding": [{"epsilon": 1e-12}],
     "binary_focal": [{"clip": (1e-7, 1 - 1e-7)}, {"from_logits": True}],
+    "categorical_focal": [{"normalize": True}, {"from_logits": True, "clip": (1e-7, 1 - 1e-7)}],
 }
 
 # -- drawn by Hypothesis --------------------------------------------------------------------------

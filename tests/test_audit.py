@@ -153,9 +153,8 @@ BACKLOG: dict[str, str] = {
         soft_shrink
     """,
     "keras.losses": """
-        CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy
+        CategoricalGeneralizedCrossEntropy
         Circle CosineSimilarity Dice MeanSquaredLogarithmicError Tversky
-        categorical_focal_crossentropy
         categorical_generalized_cross_entropy circle cosine_similarity dice
         mean_squared_logarithmic_error tversky
     """,

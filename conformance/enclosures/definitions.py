@@ -664,3 +664,31 @@ def binary_focal(
     w = y * alpha + (1 - y) * (1 - alpha) if apply_class_balancing else arb(1)
     entropy = -total([times(y, log_p), times(1 - y, log_q)])
     return times(w, times(_focal(y * q + (1 - y) * p, gamma), entropy))
+
+
+@define(
+    rows(1), roots=lambda params: "input" if params["from_logits"] or params["normalize"] else ""
+)
+def categorical_focal(
+    input: Row,
+    target: Row,
+    gamma: Ball,
+    alpha: Ball,
+    label_smoothing: Ball,
+    from_logits: bool,
+    normalize: bool,
+    clip: tuple[Ball, Ball] | None,
+    weight: Row | None = None,
+    axis: int = 1,
+) -> Ball:
+    p = list(input)
+    if from_logits:
+        p = softmax(input)
+    elif normalize:
+        p = [t / total(input) for t in input]
+    p = [_clipped(t, clip) for t in p]
+    factors = [_focal(1 - t, gamma) for t in p]
+    y = [_smoothed(t, label_smoothing, len(p)) for t in target]
+    w = weight or [arb(1)] * len(p)
+    terms = [times(w[c], times(y[c], times(factors[c], log(p[c])))) for c in range(len(p))]
+    return -alpha * total(terms)
