@@ -49,6 +49,9 @@ LAST_SECOND: dict[str, Any] = {
     "max_rank": 3,
 }
 
+#: the overlap of each mask of a batch, where all of them together are the default
+EACH_MASK: dict[str, Any] = {"fixed": {"axis": (1, 2)}, "min_rank": 3, "max_rank": 3}
+
 Inputs = Mapping[str, np.ndarray]
 Params = Mapping[str, Any]
 
@@ -270,6 +273,29 @@ def _losses(functional: bool) -> list[Binding]:
             weight="alpha",
             label_smoothing="label_smoothing",
             label=f"{focal[not functional]}(alpha=list)",
+        ),
+        row(
+            "generalized_cross_entropy",
+            "categorical_generalized_cross_entropy",
+            "CategoricalGeneralizedCrossEntropy",
+            q="q",
+        ),
+        *(
+            binding
+            for masks in ({}, EACH_MASK)
+            for overlap in ({"epsilon": epsilon, "batch": not masks},)
+            for binding in (
+                row("dice", "dice", "Dice", dialect=overlap, **masks),
+                row(
+                    "tversky",
+                    "tversky",
+                    "Tversky",
+                    dialect=overlap,
+                    alpha="alpha",
+                    beta="beta",
+                    **masks,
+                ),
+            )
         ),
     ]
 

@@ -54,6 +54,8 @@ DIALECTS: dict[str, list[dict[str, Any]]] = {
         {"normalize": True},
         {"from_logits": True},
     ],
+    "tversky": [{"epsilon": 1e-7}, {"epsilon": 1e-7, "batch": True}],
+    "dice": [{"epsilon": 1e-7}, {"epsilon": 1e-7, "batch": True}],
 }
 
 #: encodings of a target that go with one value of a parameter

@@ -10,7 +10,7 @@ a floor, an epsilon); their defaults give the definition.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -1961,3 +1961,192 @@ def _(
         "input": (both / input if normalize else both) * (from_logits or normalize),
         "target": f.weight * (power - times(f.log_p, steep)) * (from_logits or normalize),
     }
+
+
+# -- many classes: robust to noise ----------------------------------------------------------------
+
+
+@loss(
+    inputs={
+        "input": tensor("distribution", shape="N C"),
+        "target": tensor("class_index", shape="N"),
+    },
+    params={"q": between(0, 0.99, 0.5, 0.1, 0.9, open_low=True)},
+    coupled="C",
+    nonnegative=True,
+    source="Zhang & Sabuncu 2018, https://arxiv.org/abs/1805.07836; "
+    "keras.losses.CategoricalGeneralizedCrossEntropy",
+)
+def generalized_cross_entropy(input: Array, target: Array, *, q: float = 0.5) -> Array:
+    """(1 − p^q)/q with p the probability of the target class: −log p for q → 0, 1 − p for q = 1."""
+    p = np.take_along_axis(input, target[:, None], axis=1)[:, 0]
+    return -np.expm1(q * np.log(p)) / q
+
+
+@generalized_cross_entropy.pullback
+def _(cotangent: Array, input: Array, target: Array, *, q: float) -> dict[str, Array]:
+    p = _wide(input)
+    slope = np.where(p == 0, np.inf, p**q / p)  # q − 1 would be rounded
+    hot = one_hot(target, input.shape[1], 1, input.dtype)
+    return {"input": np.where(hot == 1, -_rows(cotangent, 1) * slope, 0).astype(input.dtype)}
+
+
+@generalized_cross_entropy.intermediate
+def _(input: Array, target: Array, *, q: float) -> Array:
+    return np.full(target.shape, 1 / q, input.dtype)  # 1 − p^q, p near 1
+
+
+# -- overlap of masks -----------------------------------------------------------------------------
+
+_MASKS = {
+    "input": tensor("probability", shape="N *K"),
+    "target": tensor("bit", "probability", shape="N *K", differentiable=True),
+}
+
+
+@loss(
+    inputs=_MASKS,
+    params={
+        "alpha": between(0, 2, 0.5, 0.0, 0.3, 1.0),
+        "beta": between(0, 2, 0.5, 0.0, 0.7, 1.0),
+        "epsilon": dialect(),
+        "batch": dialect(),
+    },
+    coupled="N *K",
+    nonnegative=True,
+    source="Salehi et al. 2017, https://arxiv.org/abs/1706.05721; keras.losses.Tversky",
+)
+def tversky(
+    input: Array,
+    target: Array,
+    *,
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    epsilon: float = 0.0,
+    batch: bool = False,
+) -> Array:
+    """1 − Σpy / (Σpy + α·Σp·(1 − y) + β·Σ(1 − p)·y), one loss per sample.
+
+    α weighs what is found and is not there (false positives), β what is missed. Dialects:
+    ``epsilon`` is added to the divisor; with ``batch`` the sums go over all samples.
+    """
+    both, apart = _overlap(input, target, alpha, beta, epsilon, batch)
+    return (apart / (both + apart)).reshape(() if batch else -1).astype(input.dtype)
+
+
+def _summed(x: Array, batch: bool) -> Array:
+    """The sum over each sample, or over all of them."""
+    return x.sum(axis=tuple(range(0 if batch else 1, x.ndim)), keepdims=True)
+
+
+def _overlap(
+    input: Array, target: Array, alpha: Any, beta: Any, epsilon: float, batch: bool
+) -> tuple[Array, Array]:
+    """Σpy, and the rest of the divisor, which is also what remains of 1 − Σpy/divisor."""
+    p, y = _wide(input), _wide(target)
+    found, missed = _summed(p * (1 - y), batch), _summed((1 - p) * y, batch)
+    alpha, beta = p.dtype.type(alpha), p.dtype.type(beta)
+    return _summed(p * y, batch), alpha * found + beta * missed + epsilon
+
+
+def _moment(p: Array, y: Array, batch: bool) -> Array:
+    """Σⱼ pⱼ·(yⱼ − yᵢ) for every i, counted from the y beside the largest p, which may be all of Σp."""
+    flat = p.reshape(1 if batch else len(p), -1)
+    at_top = flat.argmax(axis=1)[:, None]
+    top = np.take_along_axis(y.reshape(flat.shape), at_top, axis=1)
+    apart = y - top.reshape(-1, *[1] * (y.ndim - 1))
+    return _summed(p * apart, batch) - apart * _summed(p, batch)
+
+
+@tversky.pullback
+def _(
+    cotangent: Array,
+    input: Array,
+    target: Array,
+    *,
+    alpha: float,
+    beta: float,
+    epsilon: float,
+    batch: bool,
+) -> dict[str, Array]:
+    both, apart = _overlap(input, target, alpha, beta, epsilon, batch)
+    p, y, divisor = _wide(input), _wide(target), both + apart
+    c = cotangent.reshape(both.shape) / divisor / divisor
+    slopes = {
+        "input": alpha * _moment(p, y, batch) - y * (beta * _summed(y, batch) + epsilon),
+        "target": beta * _moment(y, p, batch) - p * (alpha * _summed(p, batch) + epsilon),
+    }
+    return {name: (c * slope).astype(input.dtype) for name, slope in slopes.items()}
+
+
+@tversky.intermediate
+def _(
+    input: Array,
+    target: Array,
+    *,
+    alpha: float,
+    beta: float,
+    epsilon: float,
+    batch: bool,
+) -> Array:
+    return np.ones(() if batch else len(input), input.dtype)  # 1 less a quotient near 1
+
+
+@tversky.gradient_intermediate
+def _(
+    input: Array,
+    target: Array,
+    *,
+    alpha: float,
+    beta: float,
+    epsilon: float,
+    batch: bool,
+) -> dict[str, Array]:
+    both, apart = _overlap(input, target, alpha, beta, epsilon, batch)
+    divisor = both + apart
+    share = both / divisor
+    # y/D − Σpy·D′/D², the quotient rule
+    by_p = target + share * (target + alpha * (1 - target) + beta * target)
+    by_y = input + share * (input + beta * (1 - input) + alpha * input)
+    return {"input": by_p / divisor, "target": by_y / divisor}
+
+
+@loss(
+    inputs=_MASKS,
+    params={"epsilon": dialect(), "batch": dialect()},
+    coupled="N *K",
+    nonnegative=True,
+    symmetric=True,
+    source="Milletari et al. 2016, https://arxiv.org/abs/1606.04797; keras.losses.Dice",
+)
+def dice(input: Array, target: Array, *, epsilon: float = 0.0, batch: bool = False) -> Array:
+    """1 − 2·Σpy / (Σp + Σy), one loss per sample: tversky with α = β = ½.
+
+    Dialects: ``epsilon`` is added to the divisor; with ``batch`` the sums go over all samples.
+    """
+    return tversky.formula(input, target, **_HALVES, epsilon=epsilon / 2, batch=batch)
+
+
+#: the parameters of tversky that make it dice
+_HALVES = {"alpha": 0.5, "beta": 0.5}
+
+
+@dice.pullback
+def _(
+    cotangent: Array, input: Array, target: Array, *, epsilon: float, batch: bool
+) -> dict[str, Array]:
+    return tversky.gradients(
+        cotangent, input=input, target=target, **_HALVES, epsilon=epsilon / 2, batch=batch
+    )
+
+
+@dice.intermediate
+def _(input: Array, target: Array, *, epsilon: float, batch: bool) -> Array:
+    return np.ones(() if batch else len(input), input.dtype)  # 1 less a quotient near 1
+
+
+@dice.gradient_intermediate
+def _(input: Array, target: Array, *, epsilon: float, batch: bool) -> Mapping[str, Array]:
+    return tversky.largest_gradient_intermediate(
+        input=input, target=target, **_HALVES, epsilon=epsilon / 2, batch=batch
+    )

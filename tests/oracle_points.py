@@ -319,6 +319,24 @@ CASES: dict[str, list[Case]] = {
             target=np.transpose(DISTRIBUTIONS),
         ),
     ],
+    "generalized_cross_entropy": [
+        against(DISTRIBUTIONS, [0, 1, 2], {"q": q}) for q in (0.5, 1e-6, 0.99)
+    ],
+    **{
+        name: [
+            against(DISTRIBUTIONS, [*DISTRIBUTIONS, [1.0, 0.0, 1.0], [0.0, 0.0, 0.0]], params)
+            for params in sets
+        ]
+        for name, sets in {
+            "dice": [{}, {"epsilon": 1e-7}, {"epsilon": 1e-7, "batch": True}],
+            "tversky": [
+                {},
+                {"alpha": 0.3, "beta": 0.7, "epsilon": 1e-7},
+                {"alpha": 0.0, "batch": True},
+                {"beta": 0.0, "epsilon": 1e-7},
+            ],
+        }.items()
+    },
     "binary_focal": [
         *(
             grid({"clip": (1e-7, 1 - 1e-7)} | params, input=PROBABILITY, target=UNIT[::2])
@@ -354,6 +372,8 @@ DIALECTS: dict[str, list[dict[str, Any]]] = {
     "kl_divergence": [{"clip": (1e-7, 1.0)}, {"log_input": False}],
     "cosine_embedding": [{"epsilon": 1e-12}],
     "binary_focal": [{"clip": (1e-7, 1 - 1e-7)}, {"from_logits": True}],
+    "dice": [{"epsilon": 1e-7, "batch": True}],
+    "tversky": [{"epsilon": 1e-7, "batch": True}],
     "categorical_focal": [{"normalize": True}, {"from_logits": True, "clip": (1e-7, 1 - 1e-7)}],
 }
 

@@ -32,7 +32,17 @@ from .balls import (
     times,
     total,
 )
-from .layouts import Layout, by_channel, doubled, elementwise, grouped, halves, rows, sequences
+from .layouts import (
+    Layout,
+    by_channel,
+    doubled,
+    elementwise,
+    grouped,
+    halves,
+    rows,
+    sequences,
+    whole,
+)
 
 Row = Sequence[Ball]
 
@@ -692,3 +702,27 @@ def categorical_focal(
     w = weight or [arb(1)] * len(p)
     terms = [times(w[c], times(y[c], times(factors[c], log(p[c])))) for c in range(len(p))]
     return -alpha * total(terms)
+
+
+@define(rows(1))
+def generalized_cross_entropy(input: Row, target: int, q: Ball) -> Ball:
+    return (1 - _focal(input[target], q)) / q
+
+
+# -- losses: overlap of masks ---------------------------------------------------------------------
+
+
+@define(whole, roots="input target")
+def tversky(input: Row, target: Row, alpha: Ball, beta: Ball, epsilon: Ball, batch: bool) -> Ball:
+    pairs = list(zip(input, target, strict=True))
+    both = total([p * y for p, y in pairs])
+    found, missed = total([p * (1 - y) for p, y in pairs]), total([(1 - p) * y for p, y in pairs])
+    divisor = both + alpha * found + beta * missed + epsilon
+    return NAN if sign(divisor) == 0 else 1 - both / divisor
+
+
+@define(whole, roots="input target")
+def dice(input: Row, target: Row, epsilon: Ball, batch: bool) -> Ball:
+    both = total([p * y for p, y in zip(input, target, strict=True)])
+    divisor = total(input) + total(target) + epsilon
+    return NAN if sign(divisor) == 0 else 1 - 2 * both / divisor
