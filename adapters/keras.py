@@ -59,6 +59,16 @@ SECOND_OF_THREE: dict[str, Any] = {
     "max_rank": 3,
 }
 
+#: the last axis given as the second, for what averages over ``axis=1``
+LAST_SECOND: dict[str, Any] = {
+    "layout": {"input": (0, 2, 1), "target": (0, 2, 1)},
+    "min_rank": 3,
+    "max_rank": 3,
+}
+
+#: the overlap of each mask of a batch, where all of them together are the default
+EACH_MASK: dict[str, Any] = {"fixed": {"axis": (1, 2)}, "min_rank": 3, "max_rank": 3}
+
 Inputs = Mapping[str, np.ndarray]
 Params = Mapping[str, Any]
 
@@ -87,6 +97,11 @@ def encoding(inputs: Inputs, params: Params, dtype: str) -> str:
     """Hinge: "if binary (0 or 1) labels are provided they will be converted to -1 or 1"."""
     target = inputs["target"]
     return "bit" if bool(np.all((target == 0) | (target == 1))) else "sign"
+
+
+def beside_list(inputs: Inputs, params: Params, dtype: str) -> float:
+    """Focal cross entropy: alpha "can be a list of floats or a scalar", 0.25 by default."""
+    return 1.0 if "weight" in inputs else 0.25
 
 
 def all_steps(inputs: Inputs) -> np.ndarray:
@@ -133,6 +148,7 @@ def _losses(functional: bool, backend: str) -> list[Binding]:
     binary = ("binary_crossentropy", "BinaryCrossentropy")
     categorical = ("categorical_crossentropy", "CategoricalCrossentropy")
     sparse = ("sparse_categorical_crossentropy", "SparseCategoricalCrossentropy")
+    focal = ("categorical_focal_crossentropy", "CategoricalFocalCrossentropy")
     logits = {"from_logits": True}
     return [
         row("mean_absolute_error", "mean_absolute_error", "MeanAbsoluteError", rows="mean"),
@@ -268,6 +284,73 @@ def _losses(functional: bool, backend: str) -> list[Binding]:
             "MeanSquaredLogarithmicError",
             dialect={"epsilon": float32_epsilon},
             rows="mean",
+        ),
+        row("categorical_hinge", "categorical_hinge", "CategoricalHinge", dialect={"axis": -1}),
+        *(
+            row(
+                "binary_focal",
+                "binary_focal_crossentropy",
+                "BinaryFocalCrossentropy",
+                fixed={**(logits if from_logits else {}), **axis},
+                dialect={"from_logits": True} if from_logits else {"clip": within_epsilon},
+                gamma="gamma",
+                alpha="alpha",
+                apply_class_balancing="apply_class_balancing",
+                label_smoothing="label_smoothing",
+                rows="mean",
+                **layout,
+            )
+            for from_logits in (False, True)
+            for axis, layout in (({}, {}), ({"axis": 1}, LAST_SECOND))
+        ),
+        *(
+            row(
+                "categorical_focal",
+                *focal,
+                fixed=fixed,
+                dialect={**dialect, "clip": within_epsilon},
+                gamma="gamma",
+                alpha="alpha",
+                label_smoothing="label_smoothing",
+            )
+            for fixed, dialect in (
+                ({}, {"axis": -1, "normalize": True}),
+                ({"axis": 1}, {"axis": 1, "normalize": True}),
+                (logits, {"axis": -1, "from_logits": True}),
+                ({**logits, "axis": 1}, {"axis": 1, "from_logits": True}),
+            )
+        ),
+        row(
+            "categorical_focal",
+            *focal,
+            dialect={"axis": -1, "normalize": True, "clip": within_epsilon, "alpha": beside_list},
+            gamma="gamma",
+            weight="alpha",
+            label_smoothing="label_smoothing",
+            label=f"{focal[not functional]}(alpha=list)",
+        ),
+        row(
+            "generalized_cross_entropy",
+            "categorical_generalized_cross_entropy",
+            "CategoricalGeneralizedCrossEntropy",
+            q="q",
+        ),
+        *(
+            binding
+            for masks in ({}, EACH_MASK)
+            for overlap in ({"epsilon": epsilon, "batch": not masks},)
+            for binding in (
+                row("dice", "dice", "Dice", dialect=overlap, **masks),
+                row(
+                    "tversky",
+                    "tversky",
+                    "Tversky",
+                    dialect=overlap,
+                    alpha="alpha",
+                    beta="beta",
+                    **masks,
+                ),
+            )
         ),
     ]
 

@@ -46,6 +46,18 @@ DIALECTS: dict[str, list[dict[str, Any]]] = {
     ],
     "cosine_embedding": [{"epsilon": 1e-12}],
     "squared_hinge": [{"labels": "bit"}],
+    "binary_focal": [
+        {"clip": (1e-7, 1 - 1e-7)},
+        {"from_logits": True},
+    ],
+    "categorical_focal": [
+        {"clip": (1e-7, 1 - 1e-7), "normalize": True},
+        {"clip": (1e-7, 1 - 1e-7), "from_logits": True},
+        {"normalize": True},
+        {"from_logits": True},
+    ],
+    "tversky": [{"epsilon": 1e-7}, {"epsilon": 1e-7, "batch": True}],
+    "dice": [{"epsilon": 1e-7}, {"epsilon": 1e-7, "batch": True}],
 }
 
 #: encodings of a target that go with one value of a parameter

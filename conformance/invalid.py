@@ -56,7 +56,8 @@ def illegal(m: Measurement) -> Iterator[tuple[str, Case, Mapping[str, Any]]]:
         bigger = np.repeat(target, 3, axis=0)[: 2 * len(target) + 1]
         if len(target) > 1:
             yield "incompatible shape", changed(target=bigger), {}
-        if is_float(target) and inputs["target"].shape == "S" and target.ndim > 1:
+        elementwise = inputs["target"].shape == "S" and "target" not in subject.binding.layout
+        if is_float(target) and elementwise and target.ndim > 1:
             yield "target of one fewer dimension", changed(target=target[0]), {}
         if is_float(target):
             yield "integer target", changed(target=np.asarray(target, np.int64)), {}

@@ -10,7 +10,7 @@ a floor, an epsilon); their defaults give the definition.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -1626,3 +1626,584 @@ def _(input: Array, target: Array, *, epsilon: float) -> dict[str, Array]:
 def _logarithms(input: Array, target: Array, epsilon: float) -> Array:
     """What log(1 + x) − log(1 + y) may lose: the logarithms, and the rounding of 1 + x and 1 + y."""
     return 1 + np.log1p(np.maximum(input, epsilon)) + np.log1p(np.maximum(target, epsilon))
+
+
+# -- many classes, further ------------------------------------------------------------------------
+
+
+@loss(
+    inputs={
+        "input": tensor("real", shape="N C *K"),
+        "target": tensor("bit", "sign", shape="N C *K", differentiable=True),
+    },
+    params={"axis": dialect()},
+    coupled="C",
+    nonnegative=True,
+    source="keras.losses.CategoricalHinge",
+)
+def categorical_hinge(input: Array, target: Array, *, axis: int = 1) -> Array:
+    """max(0, max_c (1 − y_c)·x_c − Σ_c y_c·x_c + 1) along ``axis``, one loss per sample.
+
+    Targets are 0 or 1, usually one-hot rows, or −1 or 1.
+    """
+    return np.maximum(_categorical_margin(input, target, axis)[0], 0)
+
+
+def _categorical_margin(input: Array, target: Array, axis: int) -> tuple[Array, Array]:
+    """max (1 − y)·x − Σ y·x + 1, whatever cancels or overflows on the way, and who has the maximum."""
+    large = (np.abs(input) > 2.0**900).any(axis=axis, keepdims=True)
+    scale = np.where(large, input.dtype.type(2.0**-64), 1)
+    own = np.moveaxis(times(target, input * scale), axis, 0)
+    others, scaled = times(1 - target, input), times(1 - target, input * scale)
+    top, highest = (each.max(axis=axis, keepdims=True) for each in (others, scaled))
+    at_top = np.where(np.isinf(top), scaled == highest, others == top)
+    highest, scale = np.squeeze(highest, axis), np.squeeze(scale, axis)
+    return exact_sum(highest, *-own, scale) / scale, at_top
+
+
+@categorical_hinge.pullback
+def _(cotangent: Array, input: Array, target: Array, *, axis: int) -> dict[str, Array]:
+    margin, at_top = _categorical_margin(input, target, axis)
+    active = _rows(cotangent * np.where(np.isnan(margin), margin, margin > 0), axis)
+    share = at_top / at_top.sum(axis=axis, keepdims=True).astype(input.dtype)
+    return {
+        "input": active * ((1 - target) * share - target),
+        "target": -active * input * (1 + share),
+    }
+
+
+# -- focal losses ---------------------------------------------------------------------------------
+
+
+def _power(x: Array, gamma: float, order: int = 0) -> Array:
+    """A derivative of xᵞ."""
+    exponents = x.dtype.type(gamma) - np.arange(order + 1)
+    factor = exponents[:-1].prod()
+    return factor * x ** exponents[-1] if factor else np.zeros_like(x)
+
+
+@dataclass(frozen=True)
+class _Focus:
+    """The parts of w·sᵞ·H: the cross entropy H, the missed share s, the weight w, and their slopes."""
+
+    p: Array
+    q: Array
+    entropy: Array
+    missed: Array
+    weight: Array
+    #: ∂H/∂p, or ∂H/∂x of a logit x; ∂p/∂x; ∂H/∂y
+    entropy_slope: Array
+    step: Array | int
+    logit: Array
+    #: 1 − 2y
+    apart: Array
+
+    def power(self, gamma: float, order: int = 0) -> Array:
+        return _power(self.missed, gamma, order)
+
+
+def _focus(
+    input: Array,
+    target: Array,
+    alpha: float,
+    apply_class_balancing: bool,
+    from_logits: bool,
+    label_smoothing: float,
+    clip: tuple[float, float] | None,
+) -> _Focus:
+    x, y = _wide(input), _wide(target)
+    apart = (1 - 2 * y) * _kept(y, label_smoothing)
+    y, rest = _smoothed_bits(y, label_smoothing)
+    if from_logits:
+        p, q = primitives.sigmoid(x), primitives.sigmoid(-x)
+        log_p, log_q, logit = -primitives.softplus(-x), -primitives.softplus(x), -x
+        near = (np.tanh(x / 2) + apart) / 2
+        slope, step = np.where(np.abs(x) < 1, near, rest * p - y * q), p * q
+    else:
+        p, q, step = x, 1 - x, 1
+        log_p, log_q = np.log(p), np.log1p(-p)
+        logit = np.where(np.abs(q - p) < 0.5, np.log1p((q - p) / p), log_q - log_p)
+        slope = np.where(p * q > 0, (p - y) / (p * q), over(rest, q) - over(y, p))
+    if clip is not None:
+        inside, bound = _inside(p, clip) == 1, _clipped(p, clip)
+        log_p = np.where(inside, log_p, np.log(bound))
+        log_q = np.where(inside, log_q, np.log1p(-bound))
+        logit, slope = np.where(inside, logit, log_q - log_p), np.where(inside, slope, 0)
+    weight = y * alpha + rest * _kept(x, alpha) if apply_class_balancing else np.ones_like(y)
+    entropy = -times(y, log_p) - times(rest, log_q)
+    return _Focus(p, q, entropy, y * q + rest * p, weight, slope, step, logit, apart)
+
+
+@loss(
+    inputs={
+        "input": tensor("probability"),
+        "target": tensor("bit", "probability", differentiable=True),
+    },
+    params={
+        "gamma": between(0, 5, 2.0, 0.0, 1.0, 0.5),
+        "alpha": between(0, 1, 0.25, 0.0, 1.0),
+        "apply_class_balancing": one_of(False, True),
+        "label_smoothing": between(0, 1, 0.0, 0.1),
+        "from_logits": dialect(),
+        "clip": dialect(),
+    },
+    kind_of={"input": lambda p: "logits" if p.get("from_logits") else "probability"},
+    nonnegative=True,
+    source="Lin et al. 2017, https://arxiv.org/abs/1708.02002; keras.losses.BinaryFocalCrossentropy",
+)
+def binary_focal(
+    input: Array,
+    target: Array,
+    *,
+    gamma: float = 2.0,
+    alpha: float = 0.25,
+    apply_class_balancing: bool = False,
+    label_smoothing: float = 0.0,
+    from_logits: bool = False,
+    clip: tuple[float, float] | None = None,
+) -> Array:
+    """−w·sᵞ·(y·log p + (1 − y)·log(1 − p)) with s = y·(1 − p) + (1 − y)·p, what p misses of y.
+
+    w is 1, or α·y + (1 − α)·(1 − y) with ``apply_class_balancing``. ``label_smoothing`` s replaces
+    y by y·(1 − s) + ½s. Dialects: with ``from_logits`` p = σ(x); ``clip`` bounds p in the logarithms.
+    """
+    f = _focus(*(input, target, alpha, apply_class_balancing, from_logits, label_smoothing, clip))
+    return times(f.weight * f.power(gamma), f.entropy).astype(input.dtype)
+
+
+@binary_focal.derivative
+def _(
+    input: Array,
+    target: Array,
+    *,
+    gamma: float,
+    alpha: float,
+    apply_class_balancing: bool,
+    label_smoothing: float,
+    from_logits: bool,
+    clip: tuple[float, float] | None,
+) -> dict[str, Array]:
+    f = _focus(*(input, target, alpha, apply_class_balancing, from_logits, label_smoothing, clip))
+    power, steep = f.power(gamma), times(f.entropy, f.power(gamma, 1))
+    weight_slope = 2 * f.p.dtype.type(alpha) - 1 if apply_class_balancing else 0
+    sides = -np.tanh(_wide(input) / 2) if from_logits else f.q - f.p
+    by_input = times(f.apart * f.step, steep) + times(power, f.entropy_slope)
+    by_target = steep * sides + times(power, f.logit)
+    balance = weight_slope * times(power, f.entropy)
+    gradients = {
+        "input": times(f.weight, by_input),
+        "target": (times(f.weight, by_target) + balance) * _kept(f.p, label_smoothing),
+    }
+    return {name: g.astype(input.dtype) for name, g in gradients.items()}
+
+
+@binary_focal.intermediate
+def _(
+    input: Array,
+    target: Array,
+    *,
+    gamma: float,
+    alpha: float,
+    apply_class_balancing: bool,
+    label_smoothing: float,
+    from_logits: bool,
+    clip: tuple[float, float] | None,
+) -> Array:
+    f = _focus(*(input, target, alpha, apply_class_balancing, from_logits, label_smoothing, clip))
+    # 1 − p_t where p_t is near 1; log(1 − p), p small; max(x, 0) − x·y + log1p(e^−|x|)
+    largest = 1 + np.abs(input) if from_logits else 1
+    return f.weight * (times(f.entropy, f.power(gamma, 1)) + f.power(gamma) * largest)
+
+
+@binary_focal.gradient_intermediate
+def _(
+    input: Array,
+    target: Array,
+    *,
+    gamma: float,
+    alpha: float,
+    apply_class_balancing: bool,
+    label_smoothing: float,
+    from_logits: bool,
+    clip: tuple[float, float] | None,
+) -> dict[str, Array]:
+    f = _focus(*(input, target, alpha, apply_class_balancing, from_logits, label_smoothing, clip))
+    power, steep = f.power(gamma), f.power(gamma, 1)
+    bend = times(f.entropy, np.abs(f.power(gamma, 2)))
+    largest = 1 + np.abs(input) if from_logits else 1
+    both = times(f.entropy, steep) + power * largest if apply_class_balancing else 0
+    return {
+        "input": f.weight
+        * (
+            f.step * (bend + steep * largest)
+            + times(steep, np.abs(f.entropy_slope))
+            + f.step * power
+        ),
+        "target": f.weight * (bend + steep * (largest + np.abs(f.logit)) + power * largest) + both,
+    }
+
+
+@dataclass(frozen=True)
+class _ClassFocus:
+    """The parts of −Σ w·y·qᵞ·log p: the clipped p, q = 1 − p and log p; where the clip lets through."""
+
+    p: Array
+    q: Array
+    log_p: Array
+    inside: Array | float
+    #: w·y, and w alone
+    share: Array
+    weight: Array
+
+    def power(self, gamma: float, order: int = 0) -> Array:
+        return _power(self.q, gamma, order)
+
+    def slope(self, gamma: float) -> Array:
+        """∂/∂log p of each term."""
+        steep = times(times(self.p, self.log_p), self.power(gamma, 1))
+        return times(self.share, steep - self.power(gamma)) * self.inside
+
+
+def _class_focus(
+    input: Array,
+    target: Array,
+    weight: Weight,
+    alpha: float,
+    label_smoothing: float,
+    axis: int,
+    from_logits: bool,
+    normalize: bool,
+    clip: tuple[float, float] | None,
+) -> _ClassFocus:
+    x, y = _wide(input), _smoothed(_wide(target), label_smoothing, input.shape[axis])
+    p = x
+    if from_logits:
+        p, log_p = primitives.softmax(x, axis), primitives.log_softmax(x, axis)
+    elif normalize:
+        p, log_p = x / primitives.total(x, axis), primitives.log_share(x, axis)
+    else:
+        log_p = np.log(x)
+    top = primitives.largest(p, axis)
+    others = primitives.total(np.where(top, 0, p), axis)
+    q = np.where(top & (from_logits or normalize), others, 1 - p)
+    inside = _inside(p, clip)
+    if clip is not None:
+        bound = _clipped(p, clip)
+        p, q = bound, np.where(inside == 1, q, 1 - bound)
+        log_p = np.where(inside == 1, log_p, np.log(bound))
+    w = x.dtype.type(alpha) * along(weight, x.ndim, axis, x.dtype)
+    return _ClassFocus(p, q, log_p, inside, w * y, w)
+
+
+@loss(
+    inputs={
+        "input": tensor("distribution", shape="N C *K"),
+        "target": tensor("distribution", shape="N C *K"),
+        "weight": tensor("weight", shape="C", optional=True),
+    },
+    params={
+        "gamma": between(0, 5, 2.0, 0.0, 1.0, 0.5),
+        "alpha": between(0, 1, 0.25, 0.0, 1.0),
+        "label_smoothing": between(0, 1, 0.0, 0.1),
+        "axis": dialect(),
+        "from_logits": dialect(),
+        "normalize": dialect(),
+        "clip": dialect(),
+    },
+    kind_of={"input": lambda p: "logits" if p.get("from_logits") else "distribution"},
+    coupled="C",
+    nonnegative=True,
+    source="Lin et al. 2017, https://arxiv.org/abs/1708.02002; keras.losses.CategoricalFocalCrossentropy",
+)
+def categorical_focal(
+    input: Array,
+    target: Array,
+    weight: Weight = None,
+    *,
+    gamma: float = 2.0,
+    alpha: float = 0.25,
+    label_smoothing: float = 0.0,
+    axis: int = 1,
+    from_logits: bool = False,
+    normalize: bool = False,
+    clip: tuple[float, float] | None = None,
+) -> Array:
+    """−α·Σ_c w_c·y_c·(1 − p_c)ᵞ·log p_c along ``axis``, one loss per sample.
+
+    Targets are probabilities, one-hot rows among them; ``label_smoothing`` s replaces y by
+    (1 − s)·y + s/C. Dialects: with ``from_logits`` p = softmax(x), with ``normalize`` p is divided
+    by its sum; ``clip`` then bounds it.
+    """
+    f = _class_focus(
+        *(input, target, weight, alpha, label_smoothing, axis, from_logits, normalize, clip)
+    )
+    each = times(f.share * f.power(gamma), f.log_p)
+    return -np.squeeze(primitives.total(each, axis), axis).astype(input.dtype)
+
+
+@categorical_focal.pullback
+def _(
+    cotangent: Array,
+    input: Array,
+    target: Array,
+    weight: Weight = None,
+    *,
+    gamma: float,
+    alpha: float,
+    label_smoothing: float,
+    axis: int,
+    from_logits: bool,
+    normalize: bool,
+    clip: tuple[float, float] | None,
+) -> dict[str, Array]:
+    f = _class_focus(
+        *(input, target, weight, alpha, label_smoothing, axis, from_logits, normalize, clip)
+    )
+    c, x = _rows(cotangent, axis), _wide(input)
+    by_log_p = c * f.slope(gamma)
+    if from_logits:
+        by_input = primitives.log_softmax_pullback(by_log_p, x, axis)
+    elif normalize:
+        by_input = primitives.log_share_pullback(by_log_p, x, axis)
+    else:
+        by_input = over(by_log_p, f.p)
+    by_target = -times(c * f.weight * _kept(x, label_smoothing) * f.power(gamma), f.log_p)
+    return {"input": by_input.astype(input.dtype), "target": by_target.astype(input.dtype)}
+
+
+@categorical_focal.intermediate
+def _(
+    input: Array,
+    target: Array,
+    weight: Weight = None,
+    *,
+    gamma: float,
+    alpha: float,
+    label_smoothing: float,
+    axis: int,
+    from_logits: bool,
+    normalize: bool,
+    clip: tuple[float, float] | None,
+) -> Array:
+    f = _class_focus(
+        *(input, target, weight, alpha, label_smoothing, axis, from_logits, normalize, clip)
+    )
+    # 1 − p and log p of a quotient p near 1
+    each = f.share * (f.power(gamma) - times(f.log_p, f.power(gamma, 1)))
+    return each.sum(axis=axis) * (from_logits or normalize)
+
+
+@categorical_focal.gradient_intermediate
+def _(
+    input: Array,
+    target: Array,
+    weight: Weight = None,
+    *,
+    gamma: float,
+    alpha: float,
+    label_smoothing: float,
+    axis: int,
+    from_logits: bool,
+    normalize: bool,
+    clip: tuple[float, float] | None,
+) -> dict[str, Array]:
+    f = _class_focus(
+        *(input, target, weight, alpha, label_smoothing, axis, from_logits, normalize, clip)
+    )
+    power, steep = f.power(gamma), f.power(gamma, 1)
+    bend = -times(times(f.p, f.log_p), np.abs(f.power(gamma, 2)))
+    each = f.share * f.inside * (bend + (1 + f.p) * steep) + np.abs(f.slope(gamma))
+    both = each + f.p * each.sum(axis=axis, keepdims=True)  # softmax − one-hot
+    return {
+        "input": (both / input if normalize else both) * (from_logits or normalize),
+        "target": f.weight * (power - times(f.log_p, steep)) * (from_logits or normalize),
+    }
+
+
+# -- many classes: robust to noise ----------------------------------------------------------------
+
+
+@loss(
+    inputs={
+        "input": tensor("distribution", shape="N C"),
+        "target": tensor("class_index", shape="N"),
+    },
+    params={"q": between(0, 0.99, 0.5, 0.1, 0.9, open_low=True)},
+    coupled="C",
+    nonnegative=True,
+    source="Zhang & Sabuncu 2018, https://arxiv.org/abs/1805.07836; "
+    "keras.losses.CategoricalGeneralizedCrossEntropy",
+)
+def generalized_cross_entropy(input: Array, target: Array, *, q: float = 0.5) -> Array:
+    """(1 − p^q)/q with p the probability of the target class: −log p for q → 0, 1 − p for q = 1."""
+    p = np.take_along_axis(input, target[:, None], axis=1)[:, 0]
+    return -np.expm1(q * np.log(p)) / q
+
+
+@generalized_cross_entropy.pullback
+def _(cotangent: Array, input: Array, target: Array, *, q: float) -> dict[str, Array]:
+    p = _wide(input)
+    slope = np.where(p == 0, np.inf, p**q / p)  # q − 1 would be rounded
+    hot = one_hot(target, input.shape[1], 1, input.dtype)
+    return {"input": np.where(hot == 1, -_rows(cotangent, 1) * slope, 0).astype(input.dtype)}
+
+
+@generalized_cross_entropy.intermediate
+def _(input: Array, target: Array, *, q: float) -> Array:
+    return np.full(target.shape, 1 / q, input.dtype)  # 1 − p^q, p near 1
+
+
+# -- overlap of masks -----------------------------------------------------------------------------
+
+_MASKS = {
+    "input": tensor("probability", shape="N *K"),
+    "target": tensor("bit", "probability", shape="N *K", differentiable=True),
+}
+
+
+@loss(
+    inputs=_MASKS,
+    params={
+        "alpha": between(0, 2, 0.5, 0.0, 0.3, 1.0),
+        "beta": between(0, 2, 0.5, 0.0, 0.7, 1.0),
+        "epsilon": dialect(),
+        "batch": dialect(),
+    },
+    coupled="N *K",
+    nonnegative=True,
+    source="Salehi et al. 2017, https://arxiv.org/abs/1706.05721; keras.losses.Tversky",
+)
+def tversky(
+    input: Array,
+    target: Array,
+    *,
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    epsilon: float = 0.0,
+    batch: bool = False,
+) -> Array:
+    """1 − Σpy / (Σpy + α·Σp·(1 − y) + β·Σ(1 − p)·y), one loss per sample.
+
+    α weighs what is found and is not there (false positives), β what is missed. Dialects:
+    ``epsilon`` is added to the divisor; with ``batch`` the sums go over all samples.
+    """
+    both, apart = _overlap(input, target, alpha, beta, epsilon, batch)
+    return (apart / (both + apart)).reshape(() if batch else -1).astype(input.dtype)
+
+
+def _summed(x: Array, batch: bool) -> Array:
+    """The sum over each sample, or over all of them."""
+    return x.sum(axis=tuple(range(0 if batch else 1, x.ndim)), keepdims=True)
+
+
+def _overlap(
+    input: Array, target: Array, alpha: Any, beta: Any, epsilon: float, batch: bool
+) -> tuple[Array, Array]:
+    """Σpy, and the rest of the divisor, which is also what remains of 1 − Σpy/divisor."""
+    p, y = _wide(input), _wide(target)
+    found, missed = _summed(p * (1 - y), batch), _summed((1 - p) * y, batch)
+    alpha, beta = p.dtype.type(alpha), p.dtype.type(beta)
+    return _summed(p * y, batch), alpha * found + beta * missed + epsilon
+
+
+def _moment(p: Array, y: Array, batch: bool) -> Array:
+    """Σⱼ pⱼ·(yⱼ − yᵢ) for every i, counted from the y beside the largest p, which may be all of Σp."""
+    flat = p.reshape(1 if batch else len(p), -1)
+    at_top = flat.argmax(axis=1)[:, None]
+    top = np.take_along_axis(y.reshape(flat.shape), at_top, axis=1)
+    apart = y - top.reshape(-1, *[1] * (y.ndim - 1))
+    return _summed(p * apart, batch) - apart * _summed(p, batch)
+
+
+@tversky.pullback
+def _(
+    cotangent: Array,
+    input: Array,
+    target: Array,
+    *,
+    alpha: float,
+    beta: float,
+    epsilon: float,
+    batch: bool,
+) -> dict[str, Array]:
+    both, apart = _overlap(input, target, alpha, beta, epsilon, batch)
+    p, y, divisor = _wide(input), _wide(target), both + apart
+    c = cotangent.reshape(both.shape) / divisor / divisor
+    slopes = {
+        "input": alpha * _moment(p, y, batch) - y * (beta * _summed(y, batch) + epsilon),
+        "target": beta * _moment(y, p, batch) - p * (alpha * _summed(p, batch) + epsilon),
+    }
+    return {name: (c * slope).astype(input.dtype) for name, slope in slopes.items()}
+
+
+@tversky.intermediate
+def _(
+    input: Array,
+    target: Array,
+    *,
+    alpha: float,
+    beta: float,
+    epsilon: float,
+    batch: bool,
+) -> Array:
+    return np.ones(() if batch else len(input), input.dtype)  # 1 less a quotient near 1
+
+
+@tversky.gradient_intermediate
+def _(
+    input: Array,
+    target: Array,
+    *,
+    alpha: float,
+    beta: float,
+    epsilon: float,
+    batch: bool,
+) -> dict[str, Array]:
+    both, apart = _overlap(input, target, alpha, beta, epsilon, batch)
+    divisor = both + apart
+    share = both / divisor
+    # y/D − Σpy·D′/D², the quotient rule
+    by_p = target + share * (target + alpha * (1 - target) + beta * target)
+    by_y = input + share * (input + beta * (1 - input) + alpha * input)
+    return {"input": by_p / divisor, "target": by_y / divisor}
+
+
+@loss(
+    inputs=_MASKS,
+    params={"epsilon": dialect(), "batch": dialect()},
+    coupled="N *K",
+    nonnegative=True,
+    symmetric=True,
+    source="Milletari et al. 2016, https://arxiv.org/abs/1606.04797; keras.losses.Dice",
+)
+def dice(input: Array, target: Array, *, epsilon: float = 0.0, batch: bool = False) -> Array:
+    """1 − 2·Σpy / (Σp + Σy), one loss per sample: tversky with α = β = ½.
+
+    Dialects: ``epsilon`` is added to the divisor; with ``batch`` the sums go over all samples.
+    """
+    return tversky.formula(input, target, **_HALVES, epsilon=epsilon / 2, batch=batch)
+
+
+#: the parameters of tversky that make it dice
+_HALVES = {"alpha": 0.5, "beta": 0.5}
+
+
+@dice.pullback
+def _(
+    cotangent: Array, input: Array, target: Array, *, epsilon: float, batch: bool
+) -> dict[str, Array]:
+    return tversky.gradients(
+        cotangent, input=input, target=target, **_HALVES, epsilon=epsilon / 2, batch=batch
+    )
+
+
+@dice.intermediate
+def _(input: Array, target: Array, *, epsilon: float, batch: bool) -> Array:
+    return np.ones(() if batch else len(input), input.dtype)  # 1 less a quotient near 1
+
+
+@dice.gradient_intermediate
+def _(input: Array, target: Array, *, epsilon: float, batch: bool) -> Mapping[str, Array]:
+    return tversky.largest_gradient_intermediate(
+        input=input, target=target, **_HALVES, epsilon=epsilon / 2, batch=batch
+    )

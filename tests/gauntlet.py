@@ -657,6 +657,51 @@ GATED: list[Mutant] = [
     Mutant("slope-not-halved", "squareplus", G, "1 + x/√(x² + b)", derivative=lambda x, b: 1 + x / np.hypot(x, np.sqrt(b))),
 ]  # fmt: skip
 
+FOCAL = "binary_focal"
+
+
+def focal_of(power: Callable[[Array, float], Array]) -> Callable[..., Array]:
+    """The focal loss with a power of 1 − p_t of one's own."""
+
+    def formula(input: Array, target: Array, gamma: float, **p: Any) -> Array:
+        y = rooms._smoothed(target, p["label_smoothing"], 2)
+        p_t = y * input + (1 - y) * (1 - input)
+        return power(p_t, gamma) * F[FOCAL](input=input, target=target, **p | {"gamma": 0.0})
+
+    return formula
+
+
+TWO_CLASSES += [
+    Mutant("gamma-ignored", FOCAL, V, "γ = 2 always", prepare=default(FOCAL, "gamma")),
+    Mutant("of-p", FOCAL, V, "what is easy counts most", formula=focal_of(lambda p_t, gamma: p_t**gamma)),
+    Mutant("alpha-for-both", FOCAL, V, "α for 0 as for 1", formula=lambda input, target, alpha, apply_class_balancing, **p: F[FOCAL](input=input, target=target, alpha=alpha, apply_class_balancing=False, **p) * (alpha if apply_class_balancing else 1)),
+    Mutant("factor-detached", FOCAL, G, "the focal factor taken for a constant", pullback=lambda c, input, target, gamma, **p: F[FOCAL].gradients(c * np.abs(input - target) ** gamma, input=input, target=target, gamma=0.0, **p)),
+]  # fmt: skip
+
+CATF = "categorical_focal"
+GCE = "generalized_cross_entropy"
+CATH = "categorical_hinge"
+
+MANY_CLASSES += [
+    Mutant("gamma-ignored", CATF, V, "γ = 2 always", prepare=default(CATF, "gamma")),
+    Mutant("true-class-alone", CATF, V, "(1 − p_t)ᵞ·CE with p_t the target's probability", formula=lambda input, target, weight=None, gamma=2.0, axis=1, **p: (1 - (target * input).sum(axis=axis)) ** gamma * F[CATF](input=input, target=target, weight=weight, gamma=0.0, axis=axis, **p)),
+    Mutant("smoothed-over-samples", CATF, V, "s divided by the batch", formula=lambda input, target, weight=None, **p: F[CATF](input=input, target=target * (1 - p["label_smoothing"]) + p["label_smoothing"] / len(target), weight=weight, **p | {"label_smoothing": 0.0})),
+    Mutant("factor-detached", CATF, G, "the focal factor taken for a constant", pullback=lambda c, input, target, weight=None, gamma=2.0, axis=1, alpha=0.25, **p: F[CATF].gradients(c, input=input, target=target * (1 - input) ** gamma, weight=weight, gamma=0.0, axis=axis, alpha=alpha, **p)),
+    Mutant("q-ignored", GCE, V, "q = ½ always", prepare=default(GCE, "q")),
+    Mutant("not-divided", GCE, V, "1 − p^q, a q-th of the loss", formula=lambda input, target, q: 1 - np.take_along_axis(input, target[:, None], 1)[:, 0] ** q),
+    Mutant("one-minus-power", GCE, G, "p^(1 − q) for p^(q − 1)", pullback=spoilt(GCE, lambda g, c, input, target, q: np.where(g == 0, 0, -np.expand_dims(c, 1) * input ** (1 - q)))),
+    Mutant("mean-over-batch", "dice", V, "the overlap of all masks together", prepare=edit(batch=lambda a: True), finish=lambda y: np.asarray(y)),
+    Mutant("two-forgotten", "dice", V, "Σpy / (Σp + Σy)", formula=lambda input, target, **p: (1 + F["dice"](input=input, target=target, **p)) / 2),
+    Mutant("squares", "dice", V, "V-Net's Σp² + Σy²", formula=lambda input, target, **p: F["dice"](input=input**2, target=target**2, **p)),
+    Mutant("divisor-detached", "dice", G, "the divisor taken for a constant", pullback=spoilt("dice", lambda g, c, input, target, **p: np.minimum(g, 0), "input")),
+    Mutant("alpha-beta-swapped", "tversky", V, "α for what is missed", prepare=swap("alpha", "beta")),
+    Mutant("beta-ignored", "tversky", V, "½ always", prepare=default("tversky", "beta")),
+    Mutant("alpha-beta-swapped", "tversky", G, "the value mended, the gradient not", pullback=lambda c, alpha, beta, **a: F["tversky"].gradients(c, alpha=beta, beta=alpha, **a)),
+    Mutant("largest-of-all", CATH, V, "the own class among the others", formula=lambda input, target, axis: np.maximum(input.max(axis=axis) - (target * input).sum(axis=axis) + 1, 0)),
+    Mutant("sum-for-max", CATH, V, "every other class counts, as in multi_margin", formula=lambda input, target, axis: np.maximum(((1 - target) * input).sum(axis=axis) - (target * input).sum(axis=axis) + 1, 0)),
+    Mutant("gradient-to-all-others", CATH, G, "1 − y for the largest of the others", pullback=spoilt(CATH, lambda g, c, input, target, axis: np.where(g == 0, 0, np.expand_dims(c, axis) * (1 - 2 * target)), "input")),
+]  # fmt: skip
+
 
 def place(x: Array) -> Array:
     """Where each element stands in memory that is contiguous."""

@@ -306,6 +306,65 @@ CASES: dict[str, list[Case]] = {
             target=[1e-300, 1e-8, 1e-7, 3e-7, 0.3, 1.0, ABOVE_ONE, 40.0, 1e300],
         )
     ],
+    "categorical_hinge": [
+        against(ROWS, [[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [-1.0, 1.0, -1.0]], {}),
+        case({"axis": 0}, input=np.transpose(ROWS[1:6]), target=np.eye(3)[:, [0, 1, 2, 0, 1]]),
+    ],
+    "categorical_focal": [
+        *(
+            against(DISTRIBUTIONS, DISTRIBUTIONS, {"clip": (1e-7, 1 - 1e-7)} | params)
+            for params in (
+                {},
+                {"normalize": True},
+                {"normalize": True, "gamma": 0.5, "label_smoothing": 0.1},
+                {"normalize": True, "gamma": 0.0, "label_smoothing": 1.0},
+            )
+        ),
+        *(
+            against(ROWS, DISTRIBUTIONS, {"from_logits": True} | params, weight=[0.3, 0.0, 2.0])
+            for params in ({"gamma": 3.7}, {"clip": (1e-7, 1 - 1e-7)})
+        ),
+        case(
+            {"axis": 0, "from_logits": True},
+            input=np.transpose(ROWS[1:6]),
+            target=np.transpose(DISTRIBUTIONS),
+        ),
+    ],
+    "generalized_cross_entropy": [
+        against(DISTRIBUTIONS, [0, 1, 2], {"q": q}) for q in (0.5, 1e-6, 0.99)
+    ],
+    **{
+        name: [
+            against(DISTRIBUTIONS, [*DISTRIBUTIONS, [1.0, 0.0, 1.0], [0.0, 0.0, 0.0]], params)
+            for params in sets
+        ]
+        for name, sets in {
+            "dice": [{}, {"epsilon": 1e-7}, {"epsilon": 1e-7, "batch": True}],
+            "tversky": [
+                {},
+                {"alpha": 0.3, "beta": 0.7, "epsilon": 1e-7},
+                {"alpha": 0.0, "batch": True},
+                {"beta": 0.0, "epsilon": 1e-7},
+            ],
+        }.items()
+    },
+    "binary_focal": [
+        *(
+            grid({"clip": (1e-7, 1 - 1e-7)} | params, input=PROBABILITY, target=UNIT[::2])
+            for params in (
+                {},
+                {"gamma": 0.0},
+                {"gamma": 0.5, "label_smoothing": 0.1},
+                {"gamma": 3.7, "apply_class_balancing": True},
+                {"label_smoothing": 1.0, "apply_class_balancing": True, "alpha": 0.0},
+            )
+        ),
+        grid({}, input=PROBABILITY[1:-1], target=UNIT),
+        grid({"from_logits": True}, input=REAL[::3], target=UNIT[::2]),
+        grid(
+            {"from_logits": True, "gamma": 1.0, "label_smoothing": 0.1}, input=MODEST, target=UNIT
+        ),
+    ],
 }
 
 #: what only a dialect sets, drawn beside the parameters of the catalogue
@@ -323,6 +382,10 @@ DIALECTS: dict[str, list[dict[str, Any]]] = {
     ],
     "kl_divergence": [{"clip": (1e-7, 1.0)}, {"log_input": False}],
     "cosine_embedding": [{"epsilon": 1e-12}],
+    "binary_focal": [{"clip": (1e-7, 1 - 1e-7)}, {"from_logits": True}],
+    "dice": [{"epsilon": 1e-7, "batch": True}],
+    "tversky": [{"epsilon": 1e-7, "batch": True}],
+    "categorical_focal": [{"normalize": True}, {"from_logits": True, "clip": (1e-7, 1 - 1e-7)}],
 }
 
 # -- drawn by Hypothesis --------------------------------------------------------------------------

@@ -150,10 +150,8 @@ def test_everything_that_is_left_out_is_there(table: Any) -> None:
 #: what is not bound yet: shorter with every function that is added, and never longer
 BACKLOG: dict[str, str] = {
     "keras.losses": """
-        BinaryFocalCrossentropy CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy
-        CategoricalHinge Circle CosineSimilarity Dice Tversky
-        binary_focal_crossentropy categorical_focal_crossentropy
-        categorical_generalized_cross_entropy categorical_hinge circle cosine_similarity dice tversky
+        Circle CosineSimilarity
+        circle cosine_similarity
     """,
     "tf.compat.v1.losses": """
         cosine_distance mean_pairwise_squared_error

@@ -172,6 +172,7 @@ UNREAD = {
     ("prelu", "slope"): "slopes of positive numbers",
     ("nll", "weight"): "weights of classes that are no target",
     ("nll", "input"): "log-probabilities of classes that are no target",
+    ("generalized_cross_entropy", "input"): "probabilities of classes that are no target",
     ("multilabel_margin", "input"): "margins of a row whose set is empty",
     ("ctc", "log_probs"): "frames beyond the input's length; classes in no alignment",
 }

@@ -343,4 +343,11 @@ MUTANTS: list[Mutant] = [
     Mutant("expanded", "thresholded_relu", "slope·x − slope·θ cancels", lambda x, max_value, threshold, slope: np.where(x > threshold, np.minimum(x, max_value), slope * x - x.dtype.type(slope) * threshold)),
     Mutant("sum-of-absolutes", "soft_shrink", "x − (|x + λ| − |x − λ|)/2 cancels", lambda x, threshold: x - (np.abs(x + threshold) - np.abs(x - threshold)) / 2),
     Mutant("two-logarithms", "mean_squared_logarithmic_error", "log(1 + x) − log(1 + y) cancels", lambda input, target, epsilon: (np.log(1 + np.maximum(input, epsilon)) - np.log(1 + np.maximum(target, epsilon))) ** 2),
+    Mutant("one-minus-softmax", "categorical_focal", "1 − p cancels", lambda input, target, weight=None, **p: F["categorical_focal"](input=input, target=target, weight=weight, **p) if p["clip"] or not p["from_logits"] else F["categorical_focal"](input=softmax(input, p["axis"]), target=target, weight=weight, **p | {"from_logits": False})),
+    Mutant("one-minus-power", "generalized_cross_entropy", "1 − p^q cancels", lambda input, target, q: (1 - np.take_along_axis(input, target[:, None], 1)[:, 0] ** q) / q),
+    Mutant("rounded-exponent", "generalized_cross_entropy", "q − 1 rounds", gradient=lambda c, input, target, q: np.where(primitives.one_hot(target, input.shape[1], 1, input.dtype) == 1, -c[:, None] * input ** (q - 1), 0)),
+    Mutant("one-minus-quotient", "dice", "1 − 2Σpy/(Σp + Σy) cancels", lambda input, target, epsilon, batch: (lambda s: 1 - 2 * (s(input * target) / (s(input) + s(target) + epsilon)).reshape(() if batch else -1))(lambda x: rooms._summed(x, batch))),
+    Mutant("one-minus-index", "tversky", "1 − Σpy/divisor cancels", lambda input, target, alpha, beta, epsilon, batch: (lambda both, apart: 1 - (both / (both + apart)).reshape(() if batch else -1))(*rooms._overlap(input, target, alpha, beta, epsilon, batch))),
+    Mutant("one-minus-p-t", "binary_focal", "1 − (1 − p) cancels", lambda input, target, gamma, **p: (1 - (target * input + (1 - target) * (1 - input))) ** gamma * F["binary_focal"](input=input, target=target, gamma=0.0, **p)),
+    Mutant("one-rounding-each", "categorical_hinge", "max − own + 1 rounds twice, or overflows", lambda input, target, axis: np.maximum(((1 - target) * input).max(axis=axis) - (target * input).sum(axis=axis) + 1, 0), in_=FLOAT64),
 ]  # fmt: skip

@@ -18,6 +18,7 @@ from .balls import (
     Ball,
     absolute,
     arb,
+    arb_series,
     ball,
     coefficient,
     exp,
@@ -31,7 +32,17 @@ from .balls import (
     times,
     total,
 )
-from .layouts import Layout, by_channel, doubled, elementwise, grouped, halves, rows, sequences
+from .layouts import (
+    Layout,
+    by_channel,
+    doubled,
+    elementwise,
+    grouped,
+    halves,
+    rows,
+    sequences,
+    whole,
+)
 
 Row = Sequence[Ball]
 
@@ -643,3 +654,100 @@ def thresholded_relu(x: Ball, max_value: Ball, threshold: Ball, slope: Ball) -> 
 def mean_squared_logarithmic_error(input: Ball, target: Ball, epsilon: Ball) -> Ball:
     difference = log(1 + maximum(input, epsilon)) - log(1 + maximum(target, epsilon))
     return difference * difference
+
+
+# -- losses: many classes, further ----------------------------------------------------------------
+
+
+@define(rows(1))
+def categorical_hinge(input: Row, target: Row, axis: int = 1) -> Ball:
+    largest, *others = [(1 - y) * x for x, y in zip(input, target, strict=True)]
+    for other in others:
+        largest = maximum(largest, other)
+    return maximum(0, largest - total([y * x for x, y in zip(input, target, strict=True)]) + 1)
+
+
+# -- focal losses ---------------------------------------------------------------------------------
+
+
+def _focal(missed: Ball, gamma: Ball) -> Ball:
+    """missedᵞ, which is 1 for γ = 0, and has no derivative at 0 for γ < 1."""
+    if sign(gamma) == 0:
+        return arb(1)
+    if sign(missed) == 0 and sign(gamma - 1) == -1 and isinstance(missed, arb_series):
+        return arb_series([0, NAN])
+    return power(missed, gamma)
+
+
+@define(elementwise, roots="input target")
+def binary_focal(
+    input: Ball,
+    target: Ball,
+    gamma: Ball,
+    alpha: Ball,
+    apply_class_balancing: bool,
+    label_smoothing: Ball,
+    from_logits: bool,
+    clip: tuple[Ball, Ball] | None,
+) -> Ball:
+    p, q = (sigmoid(input), sigmoid(-input)) if from_logits else (input, 1 - input)
+    y = _smoothed(target, label_smoothing, 2)
+    log_p, log_q = (log(p), log(q))
+    if clip is not None:
+        bound = _clipped(p, clip)
+        log_p, log_q = log(bound), log(1 - bound)
+    w = y * alpha + (1 - y) * (1 - alpha) if apply_class_balancing else arb(1)
+    entropy = -total([times(y, log_p), times(1 - y, log_q)])
+    return times(w, times(_focal(y * q + (1 - y) * p, gamma), entropy))
+
+
+@define(
+    rows(1), roots=lambda params: "input" if params["from_logits"] or params["normalize"] else ""
+)
+def categorical_focal(
+    input: Row,
+    target: Row,
+    gamma: Ball,
+    alpha: Ball,
+    label_smoothing: Ball,
+    from_logits: bool,
+    normalize: bool,
+    clip: tuple[Ball, Ball] | None,
+    weight: Row | None = None,
+    axis: int = 1,
+) -> Ball:
+    p = list(input)
+    if from_logits:
+        p = softmax(input)
+    elif normalize:
+        p = [t / total(input) for t in input]
+    p = [_clipped(t, clip) for t in p]
+    factors = [_focal(1 - t, gamma) for t in p]
+    y = [_smoothed(t, label_smoothing, len(p)) for t in target]
+    w = weight or [arb(1)] * len(p)
+    terms = [times(w[c], times(y[c], times(factors[c], log(p[c])))) for c in range(len(p))]
+    return -alpha * total(terms)
+
+
+@define(rows(1))
+def generalized_cross_entropy(input: Row, target: int, q: Ball) -> Ball:
+    return (1 - _focal(input[target], q)) / q
+
+
+# -- losses: overlap of masks ---------------------------------------------------------------------
+
+
+@define(whole, roots="input target")
+def tversky(input: Row, target: Row, alpha: Ball, beta: Ball, epsilon: Ball, batch: bool) -> Ball:
+    pairs = list(zip(input, target, strict=True))
+    both = total([p * y for p, y in pairs])
+    found, missed = total([p * (1 - y) for p, y in pairs]), total([(1 - p) * y for p, y in pairs])
+    divisor = both + alpha * found + beta * missed + epsilon
+    return NAN if sign(divisor) == 0 else 1 - both / divisor
+
+
+@define(whole, roots="input target")
+def dice(input: Row, target: Row, epsilon: Ball, batch: bool) -> Ball:
+    both = total([p * y for p, y in zip(input, target, strict=True)])
+    divisor = total(input) + total(target) + epsilon
+    return NAN if sign(divisor) == 0 else 1 - 2 * both / divisor

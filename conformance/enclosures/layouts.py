@@ -102,3 +102,12 @@ def doubled(at: Mapping[str, Array], params: Mapping[str, Any]) -> Cut:
     first, second = np.split(where, 2, axis=params["axis"])
     outputs = np.stack([first.ravel(), second.ravel()], axis=1).tolist()
     return Cut([{"x": int(i)} for i in x.ravel()], outputs, tuple(shape))
+
+
+def whole(at: Mapping[str, Array], params: Mapping[str, Any]) -> Cut:
+    """One sample a position along the first axis, with all others; or all of it, with ``batch``."""
+    count = 1 if params["batch"] else len(next(iter(at.values())))
+    flat = {name: index.reshape(count, -1).tolist() for name, index in at.items()}
+    samples = [dict(zip(flat, row, strict=True)) for row in zip(*flat.values(), strict=True)]
+    shape = () if params["batch"] else (count,)
+    return Cut(samples, [[i] for i in range(count)], shape)
