@@ -170,11 +170,10 @@ BACKLOG: dict[str, str] = {
         nce_loss sampled_softmax_loss
     """,
     "torch.nn": """
-        AdaptiveLogSoftmaxWithLoss CosineSimilarity LinearCrossEntropyLoss PairwiseDistance
-        Softshrink TripletMarginWithDistanceLoss
+        AdaptiveLogSoftmaxWithLoss CosineSimilarity PairwiseDistance Softshrink TripletMarginWithDistanceLoss
     """,
     "torch.nn.functional": """
-        cosine_similarity gumbel_softmax linear_cross_entropy pairwise_distance softshrink
+        cosine_similarity gumbel_softmax pairwise_distance softshrink
         triplet_margin_with_distance_loss
     """,
 }

@@ -123,6 +123,18 @@ def bcel(log_sigmoid: Callable[[Array], Array]) -> Callable[..., Array]:
     return formula
 
 
+def linear_cross_entropy_of(log_p: Callable[[Array], Array]) -> Callable[..., Array]:
+    """Cross-entropy of the logits Wx + b, given the logarithms of their softmax."""
+
+    def formula(
+        input: Array, linear_weight: Array, target: Array, linear_bias: Any = 0, **rest: Any
+    ) -> Array:
+        z = np.moveaxis(linear_weight @ input.T, -1, 0) + linear_bias
+        return cross_entropy_of(log_p)(input=z, target=target, axis=1, **rest)
+
+    return formula
+
+
 def cross_entropy_of(log_p: Callable[[Array], Array]) -> Callable[..., Array]:
     def formula(
         input: Array,
@@ -340,4 +352,6 @@ MUTANTS: list[Mutant] = [
     Mutant("quotient-rule", "mean_absolute_percentage_error", "1/y + (x − y)/y² cancels", gradient=lambda c, input, target, epsilon: np.where(np.abs(target) < epsilon, F["mean_absolute_percentage_error"].gradients(c, input=input, target=target, epsilon=epsilon)["target"], -c * np.sign(input - target) * np.sign(target) * (1 / target + (input - target) / target**2) * 100 * np.sign(target)), of="target"),
     Mutant("expanded", "squared_hinge", "1 − 2yx + x² cancels", lambda input, target, labels: np.where(rooms._signs(target, labels) * input < 1, 1 - 2 * rooms._signs(target, labels) * input + input**2, 0)),
     Mutant("half-at-last", "l2_loss", "the square overflows before the half", lambda input: input**2 / 2, in_=FLOAT64),
+    Mutant("minus-logsumexp", "linear_cross_entropy", "z − logsumexp(z) cancels", linear_cross_entropy_of(lambda z: z - primitives.logsumexp(z, 1))),
+    Mutant("summed-at-float32", "linear_cross_entropy", "a sum over the batch in float32", gradient=lambda c, **a: F["linear_cross_entropy"].gradients(c, **a)["linear_weight"].astype(np.float32).astype(c.dtype), of="linear_weight"),
 ]  # fmt: skip

@@ -31,7 +31,17 @@ from .balls import (
     times,
     total,
 )
-from .layouts import Layout, by_channel, doubled, elementwise, grouped, halves, rows, sequences
+from .layouts import (
+    Layout,
+    by_channel,
+    doubled,
+    elementwise,
+    grouped,
+    halves,
+    rows,
+    sequences,
+    through_linear,
+)
 
 Row = Sequence[Ball]
 
@@ -618,3 +628,30 @@ def sparsemax(x: Row, axis: int = -1) -> Row:
         sums = sums + ordered[k - 1]
         tau = _either(ordered[k - 1] - (sums - 1) / k, tau, (sums - 1) / k)
     return [maximum(t - tau, 0) for t in x]
+
+
+# -- losses that hold the weights of a linear layer ------------------------------------------------
+
+
+def _linear(input: Row, rows: Sequence[Row], bias: Row | None) -> Row:
+    """Wx + b."""
+    products = [total([w * x for w, x in zip(row, input, strict=True)]) for row in rows]
+    return products if bias is None else [z + b for z, b in zip(products, bias, strict=True)]
+
+
+#: every result: no float is near where an inner product of any condition vanishes
+_LAYER = "value input linear_weight linear_bias target"
+
+
+@define(through_linear, roots=_LAYER)
+def linear_cross_entropy(
+    input: Row,
+    linear_weight: Sequence[Row],
+    target: Row | int,
+    ignore_index: int,
+    label_smoothing: Ball,
+    linear_bias: Row | None = None,
+    weight: Row | None = None,
+) -> Ball:
+    z = _linear(input, linear_weight, linear_bias)
+    return cross_entropy(z, target, ignore_index, label_smoothing, weight)
