@@ -54,6 +54,17 @@ class Slot:
 
 
 @dataclass(frozen=True)
+class Made:
+    """An argument that the framework makes: ``path(**kwargs)``."""
+
+    path: str
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"{self.path}({', '.join(f'{k}={v!r}' for k, v in self.kwargs.items())})"
+
+
+@dataclass(frozen=True)
 class Spelling:
     """One documented way to ask for a reduction: ``label`` in tables, the oracle's ``meaning``."""
 
@@ -83,12 +94,19 @@ class Call:
     state: Mapping[str, Any] = field(default_factory=dict)
     #: the order of axes in which arrays stand here, where it is not the canonical one
     layout: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    #: the canonical shapes of arrays that stand here in others
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     #: what the constructor is given by position
     constructor_args: tuple[Any, ...] = ()
     #: the tensor that the call overwrites with its result; it is given a copy
     overwrites: str = ""
     #: how the tensors lie in memory: one of the adapter's arrangements, else contiguous
     arrangement: str = ""
+
+    def canonical(self, name: str, array: np.ndarray) -> np.ndarray:
+        """A gradient in the order of axes, and the shape, of the canonical input of that name."""
+        array = laid_out(array, tuple(np.argsort(self.layout.get(name, ()))))
+        return array.reshape(self.shapes.get(name, array.shape))
 
 
 def laid_out(array: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
@@ -117,11 +135,13 @@ class Binding:
     rows : what happens over the last axis before the reduction.
     kinds : the encodings of an input that this callable takes, where it takes fewer or others.
     domains : narrower documented domains of parameters, or that of one which is a dialect elsewhere.
-    prepare : how a canonical input becomes the array that is passed (NumPy, linear).
+    prepare : how a canonical input is reshaped before it is passed (NumPy); its gradient comes back
+        in the canonical shape.
     layout : the order of axes in which an input is passed, as ``np.transpose`` takes it; its
         gradient comes back in the canonical order.
     implied : inputs that the callable has no argument for, because it derives them from the others:
         what it derives, as a function of the others.
+    derived : keywords whose values follow from the inputs (sizes), as functions of them.
     at_call : keywords that a class takes when called rather than when constructed.
     state : canonical inputs that a class keeps as attributes (``PReLU().weight``).
     attributes : values that such attributes are set to (``training``: False).
@@ -145,11 +165,12 @@ class Binding:
     rows: Rows = None
     kinds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     domains: Mapping[str, Domain] = field(default_factory=dict)
-    prepare: Mapping[str, Callable[..., np.ndarray]] = field(default_factory=dict)
+    prepare: Mapping[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)
     layout: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     implied: Mapping[str, Callable[[Mapping[str, np.ndarray]], np.ndarray]] = field(
         default_factory=dict
     )
+    derived: Mapping[str, Callable[[Mapping[str, np.ndarray]], Any]] = field(default_factory=dict)
     at_call: frozenset[str] = frozenset()
     state: Mapping[str, str] = field(default_factory=dict)
     attributes: Mapping[str, Any] = field(default_factory=dict)
@@ -208,7 +229,7 @@ class Binding:
         for name in (*inputs, *params):
             if not self.reaches(name) and name not in self.implied:
                 raise ValueError(f"{self.id} has no way to take {name!r}")
-        arrays = {}
+        arrays, shapes = {}, {}
         for name, array in inputs.items():
             if name in self.implied:
                 own = self.implied[name](inputs)
@@ -217,12 +238,14 @@ class Binding:
                         f"{self.id} takes {name!r} to be {own.tolist()}, not {array.tolist()}"
                     )
                 continue
-            prepare = self.prepare.get(name)
-            prepared = array if prepare is None else prepare(array, inputs, params, dtype)
+            prepared = array
+            if name in self.prepare:
+                prepared, shapes[name] = self.prepare[name](array), array.shape
             arrays[name] = laid_out(prepared, self.layout.get(name, ()))
         keywords: dict[str, Any] = {
             k: dtype if isinstance(v, _Dtype) else v for k, v in self.fixed.items()
         }
+        keywords |= {keyword: derive(inputs) for keyword, derive in self.derived.items()}
         for name, keyword in self.keywords.items():
             if name in arrays:
                 keywords[keyword] = Slot(name)
@@ -240,13 +263,16 @@ class Binding:
         state |= {attribute: Slot(name) for name, attribute in self.state.items() if name in arrays}
         if self.surface.style == "function":
             return Call(
-                self.path, args, keywords, None, arrays, layout=self.layout, overwrites=overwrites
+                *(self.path, args, keywords, None, arrays),
+                layout=self.layout,
+                shapes=shapes,
+                overwrites=overwrites,
             )
         late = {self.keywords[n] for n in self.at_call if n in self.keywords}
         at_call = {k: v for k, v in keywords.items() if k in late}
         constructor = {k: v for k, v in keywords.items() if k not in late}
         return Call(
-            *(self.path, args, at_call, constructor, arrays, state, self.layout),
+            *(self.path, args, at_call, constructor, arrays, state, self.layout, shapes),
             overwrites=overwrites,
         )
 
@@ -263,9 +289,10 @@ def bind(
     rows: Rows = None,
     kinds: Mapping[str, str] = NOTHING,
     domains: Mapping[str, Domain] = NOTHING,
-    prepare: Mapping[str, Callable[..., np.ndarray]] = NOTHING,
+    prepare: Mapping[str, Callable[[np.ndarray], np.ndarray]] = NOTHING,
     layout: Mapping[str, tuple[int, ...]] = NOTHING,
     implied: Mapping[str, Callable[[Mapping[str, np.ndarray]], np.ndarray]] = NOTHING,
+    derived: Mapping[str, Callable[[Mapping[str, np.ndarray]], Any]] = NOTHING,
     at_call: str = "sample_weight",
     state: Mapping[str, str] = NOTHING,
     attributes: Mapping[str, Any] = NOTHING,
@@ -299,6 +326,7 @@ def bind(
         prepare,
         layout,
         implied,
+        derived,
         frozenset(at_call.split()),
         state,
         attributes,
@@ -486,6 +514,8 @@ class Adapter(ABC):
                 overwritten[:] = [current[call.overwrites]]
 
             def fill(value: Any) -> Any:
+                if isinstance(value, Made):
+                    return self.lookup(value.path)(**value.kwargs)
                 return current[value.name] if isinstance(value, Slot) else value
 
             made = target
@@ -499,10 +529,7 @@ class Adapter(ABC):
         if wrt:
             assert cotangent is not None
             value, gradients, refused = self.differentiate(compute, tensors, wrt, cotangent)
-            outcome.gradients = {
-                n: laid_out(self.array(g), tuple(np.argsort(call.layout.get(n, ()))))
-                for n, g in gradients.items()
-            }
+            outcome.gradients = {n: call.canonical(n, self.array(g)) for n, g in gradients.items()}
             outcome.refused = refused
         else:
             value = compute(tensors)
@@ -610,6 +637,7 @@ __all__ = [
     "Adapter",
     "Binding",
     "Call",
+    "Made",
     "Slot",
     "Spelling",
     "Surface",

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..reference.floats import is_float
 from ..reference.function import between
-from .interface import Adapter, Binding, Spelling, bind, surface
+from .interface import Adapter, Binding, Made, Spelling, bind, surface
 
 NONE = Spelling("none", "none", {"reduction": "none"})
 SUM = Spelling("sum", "sum", {"reduction": "sum"})
@@ -186,6 +186,79 @@ def _losses(functional: bool) -> list[Binding]:
     ]
 
 
+#: options of linear_cross_entropy, whose chunked path takes class indices, no label smoothing and
+#: one position per sample: the choice of the library, every policy, several sizes of a chunk
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "auto": {},
+    "accurate": {"acc_policy": "accurate", "batch_chunk_size": 2, "allow_retain_graph": True},
+    "balanced": {"acc_policy": "balanced", "chunking_method": "aspect_ratio:1"},
+    "compact": {"acc_policy": "compact", "batch_chunk_size": 1},
+}
+_CHUNKED = {
+    policy: {"options": Made("torch.nn.LinearCrossEntropyOptions", options)}
+    for policy, options in _OPTIONS.items()
+}
+
+
+def _linear_cross_entropy(functional: bool) -> list[Binding]:
+    """Cross-entropy of a linear layer, by the reference path and by the chunked one."""
+    common: dict[str, Any] = {
+        "weight": "weight",
+        "ignore_index": "ignore_index",
+        "reductions": REDUCTION,
+    }
+    chunked: dict[str, Any] = {"kinds": {"target": "class_index"}, "max_rank": 1}
+    if functional:
+        layer = "input linear_weight target"
+        return [
+            bind(
+                *("linear_cross_entropy", "linear_cross_entropy", layer),
+                linear_bias="linear_bias",
+                label_smoothing="label_smoothing",
+                **common,
+            ),
+            *(
+                bind(
+                    *("linear_cross_entropy", "linear_cross_entropy", layer),
+                    fixed=options,
+                    linear_bias="linear_bias",
+                    label=f"linear_cross_entropy(chunked, {policy})",
+                    **common,
+                    **chunked,
+                )
+                for policy, options in _CHUNKED.items()
+            ),
+        ]
+    common |= {
+        # "Linear does not support multi-dimensional weights": they are stored flat
+        "state": {"linear_weight": "linear.weight", "linear_bias": "linear.bias"},
+        "prepare": {
+            "linear_weight": lambda a: a.reshape(-1, a.shape[-1]),
+            "linear_bias": np.ravel,
+        },
+        "derived": {
+            "in_features": lambda i: i["input"].shape[1],
+            "num_classes": lambda i: i["linear_weight"].shape[0],
+            "out_features": lambda i: i["linear_weight"].shape[1:-1],
+            "bias": lambda i: "linear_bias" in i,
+        },
+    }
+    return [
+        bind(
+            *("linear_cross_entropy", "LinearCrossEntropyLoss", "input target"),
+            label_smoothing="label_smoothing",
+            **common,
+        ),
+        bind(
+            *("linear_cross_entropy", "LinearCrossEntropyLoss", "input target"),
+            fixed=_CHUNKED["auto"],
+            label="LinearCrossEntropyLoss(chunked, auto)",
+            **common,
+            **chunked,
+        ),
+    ]
+
+
 #: the parameters of the activations that can overwrite their input
 _KEYWORDS: dict[str, dict[str, Any]] = {
     "leaky_relu": {"slope": "negative_slope"},
@@ -291,6 +364,7 @@ FUNCTIONAL = surface(
         bind("softmin", "softmin", "x", dialect=implicit_axis, label="softmin(dim=None)"),
         bind("glu", "glu", "x", axis="dim"),
         *_losses(functional=True),
+        *_linear_cross_entropy(functional=True),
     ],
 )
 
@@ -356,6 +430,7 @@ MODULES = surface(
         ),  # (N, C, H, W), (C, H, W)
         bind("glu", "GLU", "x", axis="dim"),
         *_losses(functional=False),
+        *_linear_cross_entropy(functional=False),
         bind(
             "nll",
             "NLLLoss2d",
@@ -500,12 +575,10 @@ class TorchAdapter(Adapter):
     def set_state(self, made: Any, attribute: str, value: Any, is_tensor: bool) -> None:
         import torch
 
-        if not is_tensor:
-            setattr(made, attribute, value)
-            return
-        parameter = torch.nn.Parameter(value.detach())
-        value._nnconform_leaf = parameter
-        setattr(made, attribute, parameter)
+        owner, _, name = attribute.rpartition(".")
+        if is_tensor:
+            value._nnconform_leaf = value = torch.nn.Parameter(value.detach())
+        setattr(made.get_submodule(owner), name, value)
 
     def unsupported(self, error: BaseException) -> bool:
         text = str(error)

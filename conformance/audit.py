@@ -183,7 +183,7 @@ def _reaches(binding: Binding, parameter: str, place: int) -> bool:
     """Whether a binding passes a parameter, by keyword or, of a function, by position."""
     if binding.surface.style == "function" and place < len(binding.args):
         return True
-    passed = {*binding.keywords.values(), *binding.fixed, *binding.state.values()}
+    passed = {*binding.keywords.values(), *binding.fixed, *binding.derived, *binding.state.values()}
     for spelling in binding.reductions:
         passed |= set(spelling.arguments)
     if binding.legacy:

@@ -120,7 +120,7 @@ def _dimensions(
         dims["K"] = tuple(source.integer(1, 3) for _ in range(rank))
     for token, low, high in (("N", 1, 4), ("C", 2, 5), ("D", 1, 4), ("P", 1, 4), ("L", 1, 3)):
         dims[token] = (source.integer(low, high),)
-    if source.size > 1 and "P" not in tokens:
+    if source.size > 1 and "N" not in function.coupled:
         dims["N"] = (dims["N"][0] * source.size,)
     dims["T"] = (2 * dims["L"][0] + 1 + source.integer(0, 2),)
     dims["C"] = (max(dims["C"][0], params.get("blank", 0) + 2),) if "L" in tokens else dims["C"]
@@ -138,11 +138,7 @@ def shape_of(
     named = [t.lstrip("*") for t in tokens if t not in ("C",)]
     shape = [size for t in named for size in dims[t.partition("|")[0]]]
     if "C" in tokens:
-        if tokens == ["C"]:
-            return dims["C"]
-        place = params.get("axis", 1)
-        if tokens[:2] == ["T", "N"]:
-            place = 2
+        place = params.get("axis", 1) if tokens[0] == "N" else tokens.index("C")
         place = place % (len(shape) + 1)
         shape.insert(place, dims["C"][0])
     return tuple(shape)

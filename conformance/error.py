@@ -110,14 +110,14 @@ def _coupled_axes(
     if "axis" in function.coupled and array.ndim:
         return [axis % array.ndim]
     tokens = [t.partition("|")[0] for t in function.inputs[name].shape.split()]
-    if tokens == ["C"]:
-        return [0]
-    if "*K" in tokens and "C" in tokens:
+    if tokens[0] == "C":  # class weights, a linear layer: what all samples share
+        return list(range(array.ndim))
+    if "*K" in tokens and "C" in tokens and "*K" not in function.coupled:
         return [axis % array.ndim] if "C" in function.coupled else []
-    axes = [i for i, token in enumerate(tokens) if token in function.coupled and token != "*K"]
+    axes = {i for i, token in enumerate(tokens) if token in function.coupled and token != "*K"}
     if "*K" in function.coupled and "*K" in tokens:
-        axes += range(tokens.index("*K"), array.ndim)
-    return [a for a in axes if a < array.ndim]
+        axes |= set(range(tokens.index("*K"), array.ndim))
+    return sorted(a for a in axes if a < array.ndim)
 
 
 def _masks(shape: tuple[int, ...], axes: list[int]) -> Iterator[tuple[Any, ...]]:
@@ -262,16 +262,20 @@ def _together(
         results = compute({**arguments, **stacked})
         yield from ({n: r[at] for n, r in results.items()} for at in range(len(changes)))
         return
+    copies = bool(function.facts.get("copies"))
     batched = all("N" in tokens or tokens == ["C"] for tokens in shapes.values())
-    if not batched or "N" in function.coupled:
+    if not copies and (not batched or "N" in function.coupled):
         yield from (compute({**arguments, **change}) for change in changes)
         return
     axes = {n: t.index("N") for n, t in shapes.items() if "N" in t} | {_COTANGENT: 0, "": 0}
+    if copies:  # one behind the other along a new axis, not along that of the batch
+        arrays = {n: a[None] for n, a in arrays.items() if n != "weight"}
+        axes = dict.fromkeys((*arrays, ""), 0)
     alone = [any(n not in axes for n in change) for change in changes]
-    size = first.shape[axes[next(iter(function.inputs))]]
+    size = 1 if copies else first.shape[axes[next(iter(function.inputs))]]
     rows = [change for change, lone in zip(changes, alone, strict=True) if not lone]
     stacked = {
-        n: np.concatenate([change.get(n, a) for change in rows], axis=axes[n])
+        n: np.concatenate([np.reshape(change.get(n, a), a.shape) for change in rows], axis=axes[n])
         for n, a in arrays.items()
         if n in axes and rows
     }
@@ -281,7 +285,7 @@ def _together(
         if lone:
             yield compute({**arguments, **change})
         else:
-            part = range(at * size, (at + 1) * size)
+            part = at if copies else range(at * size, (at + 1) * size)
             yield {n: np.take(r, part, axis=axes[n]) for n, r in results.items()}
             at += 1
 
@@ -387,7 +391,8 @@ class Judge:
         for name, gradient in want.items():
             size = np.where(np.isfinite(gradient), np.abs(gradient), 0)
             magnitude = magnitudes.get(name)
-            unit = _unit_cotangent(upstream, gradient.shape, largest)
+            one_to_one = upstream.shape == gradient.shape and "N" not in f.coupled
+            unit = np.abs(upstream) if one_to_one else largest
             jump = unsure.get(name, 0)
             floor = _largest_input(self.arguments, gradient.shape, not f.coupled)
             expected[name] = Expected(
@@ -437,13 +442,10 @@ class Judge:
         return {name: jump / self.kind.u for name, jump in jumps.items()}
 
     def _cotangent_axes(self) -> list[int]:
+        if self.function.kind == "loss" and "N" in self.function.coupled:
+            return list(range(self.unreduced.ndim))
         first = next(iter(self.function.inputs))
         array = self.arguments[first]
         if self.unreduced.shape != array.shape or self.function.kind == "loss":
             return []
         return _coupled_axes(self.function, first, array, self.arguments)
-
-
-def _unit_cotangent(upstream: Array, shape: tuple[int, ...], largest: float) -> Any:
-    """|cotangent| of each gradient element where it is one to one, else the largest of the case."""
-    return np.abs(upstream) if upstream.shape == shape else largest

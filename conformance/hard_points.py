@@ -405,7 +405,7 @@ def _rows(
     if "P" in shape or "T" in shape:
         widths = [3]
     if "D" in shape and not reduced:
-        widths = [1, 3]
+        widths = [3] if "N" in function.coupled else [1, 3]
     if "G" in shape:
         widths = [params.get("groups", 2) * n for n in (1, 2)]
     if function.facts.get("even"):
@@ -423,12 +423,17 @@ def _rows(
             for name, spec in function.inputs.items():
                 if not spec.optional or name in present:
                     inputs[name] = _row_input(spec, kinds[name], base, inputs, params, bits)
-            if "P" in shape:  # a slope gathers from all rows: a few rows at a time
+            if "N" in function.coupled:  # a slope, a layer gather from all rows: a few at a time
                 for part in np.array_split(np.arange(len(base)), max(1, len(base) // 3)):
-                    yield {**inputs, first.name: inputs[first.name][part]}, params
+                    yield _few(function, inputs, part, bits), params
             else:
                 yield inputs, params
-    if "T" not in shape and "P" not in shape and "G" not in shape and not reduced and not params:
+    if (
+        "T" not in shape
+        and "N" not in function.coupled
+        and "G" not in shape
+        and not (reduced or params)
+    ):
         for width in (64, 500):
             spread = bits.choice([1.0, 30.0, 700.0], 3, 1) * bits.uniform(3, width, low=-1.0)
             inputs = {}
@@ -436,6 +441,26 @@ def _rows(
                 if not spec.optional:
                     inputs[name] = _row_input(spec, kinds[name], spread, inputs, params, bits)
             yield inputs, params
+
+
+def _few(
+    function: Function, inputs: Mapping[str, Array], part: Array, bits: Bits
+) -> dict[str, Array]:
+    """Some rows of the inputs, beside linear layers of their own."""
+    shapes = {n: function.inputs[n].shape.split() for n in inputs}
+    return {
+        n: a[part] if "N" in shapes[n] else _layer(a, bits) if "D" in shapes[n] else a
+        for n, a in inputs.items()
+    }
+
+
+def _layer(rows: Array, bits: Bits) -> Array:
+    """A square matrix: any numbers, nearly equal rows, or some of the rows given."""
+    width = rows.shape[1]
+    any_ = bits.uniform(width, width, low=-1.0) * bits.choice([1e-9, 1.0, 30.0], 1)
+    near = any_[:1] * (1 + bits.uniform(width, width, low=-1.0) * bits.choice([1e-3, 1e-12], 1))
+    some = rows[bits.choice(range(len(rows)), width)]
+    return [any_, near, some][int(bits.choice(range(3), 1)[0])]
 
 
 def _row_input(
@@ -458,7 +483,7 @@ def _row_input(
     if kind == "label_set":
         order = np.argsort(bits.words(count, width), axis=1)
         return np.where(np.arange(width) < (np.arange(count) % (width + 1))[:, None], order, -1)
-    if spec.shape in ("C", "P|1"):
+    if spec.shape in ("C", "C *K", "P|1"):
         return bits.choice([0.5, 0.0, 2.0, 0.3], width)
     if kind in ("sign", "bit"):
         return bits.choice(CORNERS[kind], *((count,) if spec.shape == "N" else (count, width)))
@@ -469,6 +494,8 @@ def _row_input(
         with np.errstate(all="ignore"):
             logs = np.log(distributions(bits, base))
         return np.where(np.isfinite(logs), logs, -np.abs(base))
+    if "D" in spec.shape.split() and "N" not in spec.shape.split():
+        return base  # of which _few makes layers
     if kind == "feature" and drawn:
         return _beside(next(iter(drawn.values())), base, bits)
     return base

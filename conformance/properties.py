@@ -434,7 +434,7 @@ def _logits_form_is_bce_of_sigmoid(e: Examination) -> Iterator[Statement]:
 
 
 def _batched(function: Function) -> bool:
-    return all("N" in i.shape.split() or i.shape == "C" for i in function.inputs.values())
+    return all("N" in i.shape.split() or i.shape[0] == "C" for i in function.inputs.values())
 
 
 def _batch_axis(function: Function, name: str) -> int | None:

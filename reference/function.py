@@ -165,7 +165,8 @@ class Function:
     coupled: frozenset[str]
     #: facts: range, monotonic, nonnegative, zero_at_agreement, shift_invariant, odd, source, jumps
     #: (the numbers at which it is discontinuous), jumps_at (the parameter that says where), lowest
-    #: (shifts count from a row's minimum), even (the size along the axis is), …
+    #: (shifts count from a row's minimum), even (the size along the axis is), copies (whole cases
+    #: may stand along a further axis in front of all inputs but ``weight``), …
     facts: Mapping[str, Any] = field(default_factory=dict)
     _pullback: Gradient | None = None
     _mean: Callable[..., Array] | None = None

@@ -2207,3 +2207,147 @@ def _(input: Array, target: Array, *, epsilon: float, batch: bool) -> Mapping[st
     return tversky.largest_gradient_intermediate(
         input=input, target=target, **_HALVES, epsilon=epsilon / 2, batch=batch
     )
+
+
+# -- losses that hold the weights of a linear layer ------------------------------------------------
+# Their inputs, but for class weights, may stand in copies along further axes in front.
+
+Logits = tuple[Array, Array]
+
+
+def _logits(input: Array, linear_weight: Array, linear_bias: Weight) -> Logits:
+    """Wx + b as (N, C, *K), and what its rounding lost: in the widest precision, as if in twice it.
+
+    NaN where two logits are infinite and largest: which is larger, nothing says.
+    """
+    bias = None if linear_bias is None else _wide(linear_bias)
+    z, low = primitives.affine(_wide(input), _wide(linear_weight), bias)
+    classes = input.ndim - 1
+    at_top = z == np.max(z, axis=classes, keepdims=True)
+    unordered = np.isinf(z) & at_top & (at_top.sum(axis=classes, keepdims=True) > 1)
+    return np.where(unordered, np.nan, z), low
+
+
+def _through_linear(
+    residual: Array, input: Array, linear_weight: Array, linear_bias: Weight
+) -> dict[str, Array]:
+    """The pullback of :func:`_logits`."""
+    each = residual.reshape(*input.shape[:-1], -1)
+    rows = _wide(linear_weight).reshape(*input.shape[:-2], each.shape[-1], -1)
+    gradients = {
+        "input": each @ rows,
+        "linear_weight": (np.swapaxes(each, -1, -2) @ _wide(input)).reshape(linear_weight.shape),
+    }
+    if linear_bias is not None:
+        gradients["linear_bias"] = residual.sum(axis=input.ndim - 2)
+    return {name: g.astype(input.dtype) for name, g in gradients.items()}
+
+
+def _through_linear_intermediate(
+    terms: Array, input: Array, linear_weight: Array
+) -> dict[str, Array]:
+    """M of :func:`_through_linear`, given that of the residual."""
+    ones = np.ones(linear_weight.shape[:-1], input.dtype)
+    return _through_linear(terms, np.abs(input), np.abs(linear_weight), ones)
+
+
+@loss(
+    inputs={
+        "input": tensor("feature", shape="N D"),
+        "linear_weight": tensor("feature", shape="C *K D"),
+        "target": tensor("class_index", "distribution", shape="N C *K", differentiable=True),
+        "linear_bias": tensor("real", shape="C *K", optional=True),
+        "weight": tensor("weight", shape="C", optional=True),
+    },
+    params={
+        "ignore_index": integer(-100, 5, -100),
+        "label_smoothing": between(0, 1, 0.0, 0.1),
+    },
+    coupled="N C *K D",  # in the gradients with respect to the layer
+    copies=True,
+    nonnegative=True,
+    source="torch.nn.LinearCrossEntropyLoss",
+)
+def linear_cross_entropy(
+    input: Array,
+    linear_weight: Array,
+    target: Array,
+    linear_bias: Weight = None,
+    weight: Weight = None,
+    *,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+) -> Array:
+    """The cross-entropy of the logits W·x + b, one loss per sample and position of *K.
+
+    Targets, class weights, ``ignore_index``, ``label_smoothing`` and the mean are those of
+    cross_entropy.
+    """
+    z, low = _logits(input, linear_weight, linear_bias)
+    axis = input.ndim - 1
+    hot = _wide(target) if target.dtype.kind == "f" else target
+    y, counted = _soft_target(z, hot, ignore_index, label_smoothing, axis)
+    w = along(weight, z.ndim, axis, z.dtype)
+    losses = -primitives.total(times(w * y, primitives.log_softmax(z, axis, low)), axis)
+    return np.where(counted, np.squeeze(losses, axis), 0).astype(input.dtype)
+
+
+@linear_cross_entropy.mean
+def _(
+    losses: Array,
+    target: Array,
+    linear_weight: Array,
+    weight: Weight = None,
+    *,
+    ignore_index: int,
+    **_: Any,
+) -> Array:
+    classes = np.broadcast_to(losses[:, None], (len(losses), len(linear_weight), *losses.shape[1:]))
+    return cross_entropy.mean_coefficients(
+        losses, input=classes, target=target, weight=weight, ignore_index=ignore_index, axis=1
+    )
+
+
+@linear_cross_entropy.pullback
+def _(
+    cotangent: Array,
+    input: Array,
+    linear_weight: Array,
+    target: Array,
+    linear_bias: Weight = None,
+    weight: Weight = None,
+    *,
+    ignore_index: int,
+    label_smoothing: float,
+) -> dict[str, Array]:
+    z, low = _logits(input, linear_weight, linear_bias)
+    axis = input.ndim - 1
+    hot = _wide(target) if target.dtype.kind == "f" else target
+    y, counted = _soft_target(z, hot, ignore_index, label_smoothing, axis)
+    w = along(weight, z.ndim, axis, z.dtype)
+    c = _rows(np.where(counted, cotangent, 0), axis)
+    residual = np.where(c == 0, 0, -c * primitives.log_softmax_pullback(w * y, z, axis, low))
+    gradients = _through_linear(residual, input, linear_weight, linear_bias)
+    if target.dtype.kind == "f":
+        kept = _kept(z, label_smoothing)
+        each = -c * w * kept * primitives.log_softmax(z, axis, low)
+        gradients["target"] = each.astype(input.dtype)
+    return gradients
+
+
+@linear_cross_entropy.intermediate
+def _(
+    input: Array, linear_weight: Array, target: Array, linear_bias: Weight = None, **rest: Any
+) -> Array:
+    z = _logits(input, linear_weight, linear_bias)[0].astype(input.dtype)
+    return np.asarray(cross_entropy.largest_intermediate(input=z, target=target, axis=1, **rest))
+
+
+@linear_cross_entropy.gradient_intermediate
+def _(
+    input: Array, linear_weight: Array, target: Array, linear_bias: Weight = None, **rest: Any
+) -> dict[str, Array]:
+    z = _logits(input, linear_weight, linear_bias)[0].astype(input.dtype)
+    own = cross_entropy.largest_gradient_intermediate(input=z, target=target, axis=1, **rest)
+    through = _through_linear_intermediate(own["input"], input, linear_weight)
+    return {**through, "target": own["target"]}

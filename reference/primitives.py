@@ -110,34 +110,40 @@ def log_ratio(x: Array, y: Array) -> Array:
     return np.where((ratio > 0.5) & (ratio < 2), np.log1p((x - y) / y), far)
 
 
-def shifted(x: Array, axis: int) -> tuple[Array, Array]:
+def shifted(x: Array, axis: int, low: Array | None = None) -> tuple[Array, Array]:
     """x − max(x) along ``axis`` and what its rounding lost: near −700 that is hundreds of ULP of eˣ.
 
-    0, not NaN, at an infinite maximum, −∞ beside it.
+    0, not NaN, at an infinite maximum, −∞ beside it. ``low`` is what x itself lacks.
     """
     top = np.max(x, axis=axis, keepdims=True)
     below, lost = two_sum(x, -top)
     at_top = x == top
-    return np.where(at_top, np.where(np.isnan(x), x, 0), below), np.where(at_top, 0, lost)
+    below, lost = np.where(at_top, np.where(np.isnan(x), x, 0), below), np.where(at_top, 0, lost)
+    if low is None:
+        return below, lost
+    low_top = np.max(np.where(at_top, low, -np.inf), axis=axis, keepdims=True)
+    return two_sum(below, lost + np.where(np.isfinite(low_top), low - low_top, 0))
 
 
-def largest(x: Array, axis: int) -> Array:
+def largest(x: Array, axis: int, low: Array | None = None) -> Array:
     """True at the (first) largest element along ``axis``, and only there."""
+    if low is not None:
+        x = np.where(x == np.max(x, axis=axis, keepdims=True), low, -np.inf)
     top = np.zeros(x.shape, bool)
     np.put_along_axis(top, np.expand_dims(np.argmax(x, axis=axis), axis), True, axis)
     return top
 
 
-def _powers(x: Array, axis: int) -> Array:
+def _powers(x: Array, axis: int, low: Array | None = None) -> Array:
     """exp(x − max) along ``axis``."""
-    below, lost = shifted(x, axis)
+    below, lost = shifted(x, axis, low)
     e = np.exp(below)
     return e + e * lost
 
 
-def rest(x: Array, axis: int) -> Array:
+def rest(x: Array, axis: int, low: Array | None = None) -> Array:
     """Σ exp(x − max) over all but one of the largest elements along ``axis`` (kept)."""
-    return _without(largest(x, axis), _powers(x, axis), axis)
+    return _without(largest(x, axis, low), _powers(x, axis, low), axis)
 
 
 def logsumexp(x: Array, axis: int) -> Array:
@@ -145,16 +151,16 @@ def logsumexp(x: Array, axis: int) -> Array:
     return np.max(x, axis=axis, keepdims=True) + np.log1p(rest(x, axis))
 
 
-def softmax(x: Array, axis: int) -> Array:
+def softmax(x: Array, axis: int, low: Array | None = None) -> Array:
     """eˣ / Σ eˣ along ``axis``."""
-    e = _powers(x, axis)
+    e = _powers(x, axis, low)
     return e / total(e, axis)
 
 
-def log_softmax(x: Array, axis: int) -> Array:
+def log_softmax(x: Array, axis: int, low: Array | None = None) -> Array:
     """x − logsumexp(x) = (x − max) − log1p(rest), which keeps the dominating element exact."""
-    below, lost = shifted(x, axis)
-    return below + (lost - np.log1p(rest(x, axis)))
+    below, lost = shifted(x, axis, low)
+    return below + (lost - np.log1p(rest(x, axis, low)))
 
 
 def half_log_softmax(x: Array, axis: int) -> Array:
@@ -163,16 +169,16 @@ def half_log_softmax(x: Array, axis: int) -> Array:
     return below + (lost - np.log1p(rest(x, axis)) / 2)
 
 
-def log_softmax_pullback(v: Array, x: Array, axis: int) -> Array:
+def log_softmax_pullback(v: Array, x: Array, axis: int, low: Array | None = None) -> Array:
     """v − p·Σv for p = softmax(x) along ``axis``.
 
     Where that cancels: near p = 1, v·(1 − p) − p·(other v); in a row that is nearly level, where
     every p is nearly 1/n, v₁·(1 − n·p) + (v − v₁) − p·Σ(v − v₁) with 1 − n·p from eˣ − 1.
     """
-    top, p = largest(x, axis), softmax(x, axis)
+    top, p = largest(x, axis, low), softmax(x, axis, low)
     others, remains = _without(top, v, axis), _without(top, p, axis)
     result = np.where(top, v * remains - p * others, v - p * total(v, axis))
-    below, lost = shifted(x, axis)
+    below, lost = shifted(x, axis, low)
     level = np.min(below, axis=axis, keepdims=True) > -0.25
     if not level.any():
         return result
@@ -351,3 +357,23 @@ def sparsemax(x: Array, axis: int) -> Array:
     share = summed(np.broadcast_to(support[..., None, :], (*x.shape, x.shape[-1])))
     p = np.where(support, share / support.sum(axis=-1, keepdims=True), 0)
     return np.moveaxis(np.where(np.isnan(x).any(axis=-1, keepdims=True), np.nan, p), -1, axis)
+
+
+# -- inner products --------------------------------------------------------------------------------
+
+
+def affine(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, Array]:
+    """Σ_d x[n, d]·w[c, …, d] + b[c, …] and what its rounding lost, as if in twice the precision
+    (Ogita, Rump & Oishi 2005, doi:10.1137/030601818, Dot2). Axes before those of x are copies."""
+    copies = x.ndim - 2
+    columns = x.reshape(*x.shape[:-1], *[1] * (weight.ndim - copies - 1), -1)
+    rows = np.expand_dims(weight, copies)
+    high = np.zeros(np.broadcast_shapes(columns.shape, rows.shape)[:-1], x.dtype)
+    if bias is not None:
+        high = high + np.expand_dims(bias, copies)
+    low = np.zeros_like(high)
+    for d in range(weight.shape[-1]):
+        product, lost = two_product(columns[..., d], rows[..., d])
+        high, error = two_sum(high, product)
+        low = low + (lost + error)
+    return two_sum(high, low)

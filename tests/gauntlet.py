@@ -719,6 +719,36 @@ HELD: list[Mutant] = [
     Mutant("difference-in-uint8", "mean_absolute_error", C, "a difference that wraps", prepare=lambda a: a | ({"input": a["target"] + (a["input"] - a["target"].astype("uint8"))} if a["input"].dtype == "uint8" else {})),
 ]  # fmt: skip
 
+LCE = "linear_cross_entropy"
+
+
+def logits(input: Array, linear_weight: Array, linear_bias: Array | None = None) -> Array:
+    """Wx + b, as one writes it."""
+    z = np.moveaxis(linear_weight @ input.T, -1, 0)
+    return z if linear_bias is None else z + linear_bias
+
+
+def reference_path(z: Callable[..., Array]) -> Callable[..., Array]:
+    """Cross-entropy of logits made by ``z``."""
+
+    def formula(
+        input: Array, linear_weight: Array, target: Array, linear_bias: Any = None, **rest: Any
+    ) -> Array:
+        return F[CE](input=z(input, linear_weight, linear_bias), target=target, axis=1, **rest)
+
+    return formula
+
+
+LINEAR: list[Mutant] = [
+    Mutant("bias-ignored", LCE, V, "linear_bias dropped", prepare=without("linear_bias")),
+    Mutant("classes-last", LCE, V, "(C, *K, D) taken for (*K, C, D)", formula=reference_path(lambda x, w, b: np.moveaxis(logits(x, w, b).reshape(len(x), *w.shape[1:-1], len(w)), -1, 1))),
+    Mutant("all-positions-together", LCE, V, "softmax over C and *K", formula=reference_path(lambda x, w, b: logits(x, w, b) - np.log(np.exp(logits(x, w, b)).sum(axis=(*range(1, w.ndim),), keepdims=True)) * (w.ndim > 2))),
+    Mutant("ignored-counted", LCE, R, "divides by all samples", mean=lambda losses, **_: 1 / losses.dtype.type(losses.size), reduction="mean"),
+    Mutant("weight-gradient-of-one-sample", LCE, G, "the last sample's for the sum", pullback=spoilt(LCE, lambda g, c, **a: F[LCE].gradients(c * (np.arange(len(c)) == len(c) - 1).reshape(-1, *[1] * (c.ndim - 1)), **a)["linear_weight"], "linear_weight")),
+    Mutant("bias-gradient-averaged", LCE, G, "mean over the batch", pullback=lambda c, **a: {n: g / len(c) if n == "linear_bias" else g for n, g in F[LCE].gradients(c, **a).items()}),
+    Mutant("weight-gradient-in-bfloat16", LCE, G, "accumulated in 8 bits", pullback=spoilt(LCE, lambda g, c, **_: to_bfloat16(g), "linear_weight")),
+]  # fmt: skip
+
 MUTANTS = [
     *HELD,
     *ACTIVATIONS,
@@ -728,6 +758,7 @@ MUTANTS = [
     *MANY_CLASSES,
     *EMBEDDINGS,
     *SEQUENCES,
+    *LINEAR,
 ]
 
 #: the textbook's formulas, which cancel: as good as they can be in this precision, and no better

@@ -190,6 +190,8 @@ def refuse(function: Function, arguments: Arguments) -> None:
         return
     spec = function.inputs["target"]
     axis = arguments.get("axis", 1)
+    if "linear_weight" in arguments:  # its logits
+        first = np.zeros((len(first), *arguments["linear_weight"].shape[:-1]))
     if target.dtype.kind == "i" and {"class_index"} & set(spec.kinds):
         ignored = target == arguments.get("ignore_index", -1000)
         if np.any(((target < 0) | (target >= first.shape[axis])) & ~ignored):

@@ -78,6 +78,7 @@ _VECTORS = [
     [1.0, 1e-20, -2.0],
     [3.0, 6.0, -1.5],
 ]
+_NEAR = [[1e8, 2.0, -0.5], [1e8 + 2**-20, 2.0, -0.5], [1e8, 2.0, -0.5 + 2**-40]]
 _PAIRS = list(itertools.product(_VECTORS, _VECTORS, SIGN))
 _TRIPLES = list(itertools.product(_VECTORS[:2], _VECTORS[1:4], _VECTORS[2:]))
 _FRAMES = np.log([[0.5, 0.3, 0.2], [0.1, 0.8, 0.1], [1e-30, 0.5, 0.5], [0.7, 0.2, 0.1]])
@@ -364,6 +365,19 @@ CASES: dict[str, list[Case]] = {
         grid(
             {"from_logits": True, "gamma": 1.0, "label_smoothing": 0.1}, input=MODEST, target=UNIT
         ),
+    ],
+    "linear_cross_entropy": [
+        case(input=_VECTORS[:3], linear_weight=_VECTORS[1:4], target=[0, 2, 1]),
+        case(input=_VECTORS, linear_weight=_NEAR, target=[2, 0, 1, 0, 2], linear_bias=[1.0, 0, -2]),
+        case(
+            {"ignore_index": 1, "label_smoothing": 0.1},
+            input=_VECTORS[:3],
+            linear_weight=[_VECTORS[:2], _VECTORS[2:4], _NEAR[:2]],
+            target=[[0, 1], [2, 2], [1, 0]],
+            linear_bias=[[0.5, -1.0], [1e-8, 3.0], [0.0, 2.0]],
+            weight=[0.5, 0.0, 2.0],
+        ),
+        case(input=_VECTORS[:3], linear_weight=_VECTORS[2:], target=DISTRIBUTIONS[1:4]),
     ],
 }
 

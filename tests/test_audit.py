@@ -160,11 +160,10 @@ BACKLOG: dict[str, str] = {
         nce_loss sampled_softmax_loss
     """,
     "torch.nn": """
-        AdaptiveLogSoftmaxWithLoss CosineSimilarity LinearCrossEntropyLoss PairwiseDistance
-        TripletMarginWithDistanceLoss
+        AdaptiveLogSoftmaxWithLoss CosineSimilarity PairwiseDistance TripletMarginWithDistanceLoss
     """,
     "torch.nn.functional": """
-        cosine_similarity gumbel_softmax linear_cross_entropy pairwise_distance
+        cosine_similarity gumbel_softmax pairwise_distance
         triplet_margin_with_distance_loss
     """,
 }

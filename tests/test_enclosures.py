@@ -233,6 +233,7 @@ def test_branches_enclose_both_sides_only_where_they_must() -> None:
 
 SIZES = {"S": (3,), "N C *K": (2, 3), "N C": (2, 3), "N D": (2, 3), "N *K": (2,), "N": (2,)}
 SIZES |= {"C": (3,), "N P *K": (2, 3), "P|1": (3,), "N G *K": (2, 4), "T N C": (4, 2, 3)}
+SIZES |= {"C *K D": (3, 3), "C *K": (3,)}
 WHOLE = {
     "class_index": [2, 0],
     "label_set": [[2, -1, 0], [0, 1, -1]],

@@ -123,6 +123,18 @@ def bcel(log_sigmoid: Callable[[Array], Array]) -> Callable[..., Array]:
     return formula
 
 
+def linear_cross_entropy_of(log_p: Callable[[Array], Array]) -> Callable[..., Array]:
+    """Cross-entropy of the logits Wx + b, given the logarithms of their softmax."""
+
+    def formula(
+        input: Array, linear_weight: Array, target: Array, linear_bias: Any = 0, **rest: Any
+    ) -> Array:
+        z = np.moveaxis(linear_weight @ input.T, -1, 0) + linear_bias
+        return cross_entropy_of(log_p)(input=z, target=target, axis=1, **rest)
+
+    return formula
+
+
 def cross_entropy_of(log_p: Callable[[Array], Array]) -> Callable[..., Array]:
     def formula(
         input: Array,
@@ -350,4 +362,6 @@ MUTANTS: list[Mutant] = [
     Mutant("one-minus-index", "tversky", "1 − Σpy/divisor cancels", lambda input, target, alpha, beta, epsilon, batch: (lambda both, apart: 1 - (both / (both + apart)).reshape(() if batch else -1))(*rooms._overlap(input, target, alpha, beta, epsilon, batch))),
     Mutant("one-minus-p-t", "binary_focal", "1 − (1 − p) cancels", lambda input, target, gamma, **p: (1 - (target * input + (1 - target) * (1 - input))) ** gamma * F["binary_focal"](input=input, target=target, gamma=0.0, **p)),
     Mutant("one-rounding-each", "categorical_hinge", "max − own + 1 rounds twice, or overflows", lambda input, target, axis: np.maximum(((1 - target) * input).max(axis=axis) - (target * input).sum(axis=axis) + 1, 0), in_=FLOAT64),
+    Mutant("minus-logsumexp", "linear_cross_entropy", "z − logsumexp(z) cancels", linear_cross_entropy_of(lambda z: z - primitives.logsumexp(z, 1))),
+    Mutant("summed-at-float32", "linear_cross_entropy", "a sum over the batch in float32", gradient=lambda c, **a: F["linear_cross_entropy"].gradients(c, **a)["linear_weight"].astype(np.float32).astype(c.dtype), of="linear_weight"),
 ]  # fmt: skip

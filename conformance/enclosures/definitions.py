@@ -41,6 +41,7 @@ from .layouts import (
     halves,
     rows,
     sequences,
+    through_linear,
     whole,
 )
 
@@ -751,3 +752,30 @@ def dice(input: Row, target: Row, epsilon: Ball, batch: bool) -> Ball:
     both = total([p * y for p, y in zip(input, target, strict=True)])
     divisor = total(input) + total(target) + epsilon
     return NAN if sign(divisor) == 0 else 1 - 2 * both / divisor
+
+
+# -- losses that hold the weights of a linear layer ------------------------------------------------
+
+
+def _linear(input: Row, rows: Sequence[Row], bias: Row | None) -> Row:
+    """Wx + b."""
+    products = [total([w * x for w, x in zip(row, input, strict=True)]) for row in rows]
+    return products if bias is None else [z + b for z, b in zip(products, bias, strict=True)]
+
+
+#: every result: no float is near where an inner product of any condition vanishes
+_LAYER = "value input linear_weight linear_bias target"
+
+
+@define(through_linear, roots=_LAYER)
+def linear_cross_entropy(
+    input: Row,
+    linear_weight: Sequence[Row],
+    target: Row | int,
+    ignore_index: int,
+    label_smoothing: Ball,
+    linear_bias: Row | None = None,
+    weight: Row | None = None,
+) -> Ball:
+    z = _linear(input, linear_weight, linear_bias)
+    return cross_entropy(z, target, ignore_index, label_smoothing, weight)

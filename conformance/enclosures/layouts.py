@@ -111,3 +111,27 @@ def whole(at: Mapping[str, Array], params: Mapping[str, Any]) -> Cut:
     samples = [dict(zip(flat, row, strict=True)) for row in zip(*flat.values(), strict=True)]
     shape = () if params["batch"] else (count,)
     return Cut(samples, [[i] for i in range(count)], shape)
+
+
+def through_linear(at: Mapping[str, Array], params: Mapping[str, Any]) -> Cut:
+    """One sample a row of the input and a position of *K, with the rows of the layer that give its
+    logits: (N, D), (C, *K, D), (N, C, *K) or (N, *K), (C, *K); class weights are shared."""
+    layer = at["linear_weight"]
+    classes, width = layer.shape[0], layer.shape[-1]
+    shape = (len(at["input"]), *layer.shape[1:-1])
+    positions = int(np.prod(shape[1:], dtype=int))
+    by_position = np.moveaxis(layer.reshape(classes, positions, width), 1, 0).tolist()
+    shared = {"weight": at["weight"].tolist()} if "weight" in at else {}
+    target = at["target"].reshape(shape[0], -1, positions)
+    single = at["target"].ndim == len(shape)
+    samples = []
+    for n, k in np.ndindex(shape[0], positions):
+        own = {
+            "input": at["input"][n].tolist(),
+            "linear_weight": by_position[k],
+            "target": target[n, 0, k].tolist() if single else target[n, :, k].tolist(),
+        }
+        if "linear_bias" in at:
+            own["linear_bias"] = at["linear_bias"].reshape(classes, positions)[:, k].tolist()
+        samples.append(own | shared)
+    return Cut(samples, [[i] for i in range(len(samples))], shape)

@@ -331,7 +331,7 @@ def _divided(
         if rows is None and function == "ctc":
             lengths = np.maximum(arguments["target_lengths"], 1).tolist()
             return [w / (n * len(weights)) for w, n in zip(weights, lengths, strict=True)]
-        if rows is None and function in ("cross_entropy", "nll"):
+        if rows is None and function in ("cross_entropy", "nll", "linear_cross_entropy"):
             divisor = _class_weights(arguments, len(weights))
             return [w / divisor for w in weights]
         return [w / len(weights) for w in weights]
