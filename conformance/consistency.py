@@ -210,7 +210,8 @@ def _ranks(c: _Comparison, case: Case) -> None:
 
 def _memory(c: _Comparison, case: Case) -> None:
     subject = c.m.subject
-    case = _reshaped(case, CUBE) if _alike(case) else _part(case, 67)
+    cubic = _alike(case) and subject.binding.min_rank <= len(CUBE) <= subject.binding.max_rank
+    case = _reshaped(case, CUBE) if cubic else _part(case, 67)
     rank = max(array.ndim for array in case.inputs.values())
     for arrangement in subject.adapter.arrangements(rank):
         if arrangement == "broadcast" and subject.binding.layout:
