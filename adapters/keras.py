@@ -226,6 +226,16 @@ def _losses(functional: bool) -> list[Binding]:
             dialect={"epsilon": float32_epsilon},
             rows="mean",
         ),
+        bind(
+            "cosine_similarity",
+            "cosine_similarity" if functional else "CosineSimilarity",
+            "input2 input1",
+            axis="axis",
+            fixed=own,
+            # the epsilon of keras.ops.normalize, which is not in the documentation of the loss
+            dialect={"negated": True, "eps": EPSILON},
+            **per_sample,
+        ),
     ]
 
 

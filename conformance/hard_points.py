@@ -44,6 +44,8 @@ DIALECTS: dict[str, list[dict[str, Any]]] = {
     ],
     "cosine_embedding": [{"epsilon": 1e-12}],
     "squared_hinge": [{"labels": "bit"}],
+    "cosine_similarity": [{"negated": True}],
+    "triplet_margin_with_distance": [{"p": 1.0, "eps": 0.0}],
 }
 
 #: encodings of a target that go with one value of a parameter

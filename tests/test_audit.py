@@ -154,27 +154,22 @@ BACKLOG: dict[str, str] = {
     """,
     "keras.losses": """
         BinaryFocalCrossentropy CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy
-        CategoricalHinge Circle CosineSimilarity Dice Tversky
+        CategoricalHinge Circle Dice Tversky
         binary_focal_crossentropy categorical_focal_crossentropy
-        categorical_generalized_cross_entropy categorical_hinge circle cosine_similarity dice tversky
+        categorical_generalized_cross_entropy categorical_hinge circle dice tversky
     """,
     "keras.ops": """
         binary_crossentropy categorical_crossentropy ctc_loss soft_shrink
         sparse_categorical_crossentropy
     """,
-    "tf.compat.v1.losses": """
-        cosine_distance mean_pairwise_squared_error
-    """,
     "tf.nn": """
         nce_loss sampled_softmax_loss
     """,
     "torch.nn": """
-        AdaptiveLogSoftmaxWithLoss CosineSimilarity LinearCrossEntropyLoss PairwiseDistance
-        Softshrink TripletMarginWithDistanceLoss
+        AdaptiveLogSoftmaxWithLoss LinearCrossEntropyLoss Softshrink
     """,
     "torch.nn.functional": """
-        cosine_similarity gumbel_softmax linear_cross_entropy pairwise_distance softshrink
-        triplet_margin_with_distance_loss
+        gumbel_softmax linear_cross_entropy softshrink
     """,
 }
 

@@ -209,6 +209,7 @@ UNDEFINED = {
     "cosine_embedding": "a zero vector has no direction",
     "poisson_nll": "eˣ − y·x, both too large",
     "triplet_margin": "the difference of two distances, both too large",
+    "triplet_margin_with_distance": "the difference of two distances, both too large",
 }
 
 

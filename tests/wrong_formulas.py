@@ -341,4 +341,9 @@ MUTANTS: list[Mutant] = [
     Mutant("expanded", "squared_hinge", "1 − 2yx + x² cancels", lambda input, target, labels: np.where(rooms._signs(target, labels) * input < 1, 1 - 2 * rooms._signs(target, labels) * input + input**2, 0)),
     Mutant("half-at-last", "l2_loss", "the square overflows before the half", lambda input: input**2 / 2, in_=FLOAT64),
     Mutant("two-logarithms", "mean_squared_logarithmic_error", "log(1 + x) − log(1 + y) cancels", lambda input, target, epsilon: (np.log(1 + np.maximum(input, epsilon)) - np.log(1 + np.maximum(target, epsilon))) ** 2),
+    Mutant("squares-overflow", "cosine_similarity", "norms of long vectors", lambda input1, input2, axis, eps, negated: (input1 * input2).sum(axis=axis) / np.maximum(np.sqrt((input1**2).sum(axis=axis)), eps) / np.maximum(np.sqrt((input2**2).sum(axis=axis)), eps) * (-1 if negated else 1), in_=FLOAT64),
+    Mutant("half-the-square", "cosine_distance", "½·|x − y|², which is the same of unit vectors only", lambda input, target, axis: ((input - target) ** 2).sum(axis=axis, keepdims=True) / 2),
+    Mutant("powers-overflow", "pairwise_distance", "powers of long differences", lambda input1, input2, p, eps, keepdim: (np.abs(input1 - input2 + eps) ** p).sum(axis=-1, keepdims=keepdim) ** (1 / p), in_=FLOAT64),
+    Mutant("squares-overflow", "triplet_margin_with_distance", "powers of long differences", triplet),
+    Mutant("one-pass", "mean_pairwise_squared_error", "n·Σd² − (Σd)² cancels", lambda input, target: 2 * (input.shape[1] * ((input - target) ** 2).sum(axis=1) - (input - target).sum(axis=1) ** 2) / max(input.shape[1] * (input.shape[1] - 1), 1)),
 ]  # fmt: skip
