@@ -47,6 +47,17 @@ DTYPE = _Dtype()
 
 
 @dataclass(frozen=True)
+class Made:
+    """Stands in a binding's fixed arguments for an object that is made when the call is."""
+
+    path: str
+    arguments: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"{self.path}({', '.join(f'{k}={v!r}' for k, v in self.arguments.items())})"
+
+
+@dataclass(frozen=True)
 class Slot:
     """The place of a tensor in a call."""
 
@@ -516,6 +527,8 @@ class Adapter(ABC):
             def fill(value: Any) -> Any:
                 if isinstance(value, Made):
                     return self.lookup(value.path)(**value.kwargs)
+                if isinstance(value, Made):
+                    return self.lookup(value.path)(**value.arguments)
                 return current[value.name] if isinstance(value, Slot) else value
 
             made = target

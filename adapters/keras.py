@@ -352,6 +352,16 @@ def _losses(functional: bool, backend: str) -> list[Binding]:
                 ),
             )
         ),
+        bind(
+            "cosine_similarity",
+            "cosine_similarity" if functional else "CosineSimilarity",
+            "input2 input1",
+            axis="axis",
+            fixed=own,
+            # the epsilon of keras.ops.normalize, which is not in the documentation of the loss
+            dialect={"negated": True, "eps": EPSILON},
+            **per_sample,
+        ),
     ]
 
 

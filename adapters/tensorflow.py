@@ -42,6 +42,12 @@ SMOOTH = {"threshold": np.inf}
 LAST = {"axis": -1}
 
 
+def beside_samples(weight: np.ndarray, inputs: Mapping[str, np.ndarray], *_: Any) -> np.ndarray:
+    """A weight for each sample as the source wants it, of the rank of the labels: "a tensor of shape
+    [batch_size]", as the documentation has it, is refused beside labels of another rank."""
+    return weight.reshape(weight.shape + (1,) * (inputs["target"].ndim - 1))
+
+
 def _v1(function: str, callable: str, /, **options: Any) -> Binding:
     """A loss of ``tf.compat.v1.losses``: labels, predictions, ``weights`` and ``reduction``."""
     return bind(
@@ -197,6 +203,17 @@ V1_LOSSES = surface(
             "sparse_softmax_cross_entropy",
             kinds={"target": "class_index"},
             dialect=LAST,
+        ),
+        _v1("cosine_distance", "cosine_distance", axis="axis"),
+        # "dim: The old (deprecated) name for `axis`"
+        _v1("cosine_distance", "cosine_distance", axis="dim", label="cosine_distance(dim)"),
+        bind(
+            "mean_pairwise_squared_error",
+            "mean_pairwise_squared_error",
+            "target input",
+            sample_weight="weights",
+            prepare={"sample_weight": beside_samples},
+            reductions=(Spelling("default", "sum"),),
         ),
     ],
 )

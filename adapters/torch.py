@@ -27,6 +27,16 @@ def implicit_axis(inputs: Mapping[str, np.ndarray], *_: Any) -> dict[str, int]:
 BCE_LOG_FLOOR = {"log_floor": -100.0}
 #: aten/src/ATen/native/Loss.cpp: ``constexpr float EPSILON = 1e-12``; not in the documentation
 COSINE_EPSILON = {"epsilon": float(np.float32(1e-12))}
+#: the distances that triplet_margin_with_distance_loss is given: none ("If not specified,
+#: nn.PairwiseDistance will be used"), and another than that
+MANHATTAN = {"p": 1.0, "eps": 0.0}
+DISTANCES: tuple[dict[str, Any], ...] = (
+    {},
+    {
+        "fixed": {"distance_function": Made("torch.nn.PairwiseDistance", MANHATTAN)},
+        "dialect": MANHATTAN,
+    },
+)
 
 
 def _losses(functional: bool) -> list[Binding]:
@@ -182,6 +192,35 @@ def _losses(functional: bool) -> list[Binding]:
             eps="eps",
             reductions=REDUCTION,
             kinds={"input": "feature", "target": "feature"},  # (x − y)²/var² does not overflow
+        ),
+        # by the formula of the function, which the module calls; the module's own documentation has
+        # max(‖x₁‖·‖x₂‖, eps), as it was before https://github.com/pytorch/pytorch/pull/31378
+        bind(
+            "cosine_similarity",
+            name("cosine_similarity", "CosineSimilarity"),
+            "input1 input2",
+            axis="dim",
+            eps="eps",
+        ),
+        bind(
+            "pairwise_distance",
+            name("pairwise_distance", "PairwiseDistance"),
+            "input1 input2",
+            p="p",
+            eps="eps",
+            keepdim="keepdim",
+        ),
+        *(
+            bind(
+                "triplet_margin_with_distance",
+                name("triplet_margin_with_distance_loss", "TripletMarginWithDistanceLoss"),
+                "anchor positive negative",
+                margin="margin",
+                swap="swap",
+                reductions=REDUCTION,
+                **given,
+            )
+            for given in DISTANCES
         ),
     ]
 

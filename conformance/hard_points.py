@@ -58,6 +58,8 @@ DIALECTS: dict[str, list[dict[str, Any]]] = {
     ],
     "tversky": [{"epsilon": 1e-7}, {"epsilon": 1e-7, "batch": True}],
     "dice": [{"epsilon": 1e-7}, {"epsilon": 1e-7, "batch": True}],
+    "cosine_similarity": [{"negated": True}],
+    "triplet_margin_with_distance": [{"p": 1.0, "eps": 0.0}],
 }
 
 #: encodings of a target that go with one value of a parameter

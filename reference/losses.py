@@ -18,6 +18,7 @@ import numpy as np
 
 from . import activations as _before  # noqa: F401  (they come first in the catalogue)
 from . import primitives
+from .function import axis as an_axis
 from .function import between, dialect, integer, loss, one_of, tensor
 from .primitives import (
     along,
@@ -30,6 +31,7 @@ from .primitives import (
     over,
     scaled_sum,
     times,
+    two_product,
     two_sum,
     xlogy,
 )
@@ -2351,3 +2353,216 @@ def _(
     own = cross_entropy.largest_gradient_intermediate(input=z, target=target, axis=1, **rest)
     through = _through_linear_intermediate(own["input"], input, linear_weight)
     return {**through, "target": own["target"]}
+
+
+@loss(
+    inputs={"input1": tensor("feature"), "input2": tensor("feature")},
+    params={"axis": an_axis(), "eps": between(0, 4, 1e-8, 1e-3, 4.0), "negated": dialect()},
+    coupled="axis",
+    source="torch.nn.functional.cosine_similarity; keras.losses.CosineSimilarity",
+)
+def cosine_similarity(
+    input1: Array, input2: Array, *, axis: int = -1, eps: float = 1e-8, negated: bool = False
+) -> Array:
+    """x₁·x₂ / (max(‖x₁‖, eps)·max(‖x₂‖, eps)) along ``axis``.
+
+    Dialect: ``negated``, so that the more alike two vectors are, the smaller is the loss.
+    """
+    (a, _, _), (b, _, _) = _floored(input1, axis, eps), _floored(input2, axis, eps)
+    cosine = (a * b).sum(axis=-1).astype(input1.dtype)
+    return -cosine if negated else cosine
+
+
+def _floored(x: Array, axis: int, eps: float) -> tuple[Array, Array, Array]:
+    """x/n, n = max(‖x‖, eps), and whether it is ‖x‖, with ``axis`` last."""
+    x = _wide(np.moveaxis(x, axis, -1))
+    norm = np.sqrt((x * x).sum(axis=-1, keepdims=True))
+    floored = np.maximum(norm, eps)
+    return x / floored, floored, norm >= eps
+
+
+@cosine_similarity.pullback
+def _(
+    cotangent: Array, input1: Array, input2: Array, *, axis: int, eps: float, negated: bool
+) -> dict[str, Array]:
+    a, norm1, free1 = _floored(input1, axis, eps)
+    b, norm2, free2 = _floored(input2, axis, eps)
+    c = np.expand_dims(-cotangent if negated else cotangent, -1)
+    gradients = {
+        "input1": c * np.where(free1, _across(b, a, 0 * norm1), b) / norm1,
+        "input2": c * np.where(free2, _across(a, b, 0 * norm2), a) / norm2,
+    }
+    return {n: np.moveaxis(g, -1, axis).astype(input1.dtype) for n, g in gradients.items()}
+
+
+@cosine_similarity.gradient_intermediate
+def _(input1: Array, input2: Array, *, axis: int, eps: float, negated: bool) -> dict[str, Array]:
+    (a, norm1, _), (b, norm2, _) = _floored(input1, axis, eps), _floored(input2, axis, eps)
+    sizes = np.abs(a * b).sum(axis=-1, keepdims=True)
+    each = {
+        "input1": (np.abs(b) + sizes * np.abs(a)) / norm1,  # b − cos·a
+        "input2": (np.abs(a) + sizes * np.abs(b)) / norm2,
+    }
+    return {n: np.moveaxis(m, -1, axis).astype(input1.dtype) for n, m in each.items()}
+
+
+@loss(
+    inputs={"input": tensor("feature"), "target": tensor("feature")},
+    params={"axis": an_axis()},
+    coupled="axis",
+    symmetric=True,
+    source="tf.compat.v1.losses.cosine_distance",
+)
+def cosine_distance(input: Array, target: Array, *, axis: int = -1) -> Array:
+    """1 − x·y along ``axis``, which stays, of vectors that were normalised before."""
+    x, y = (_wide(np.moveaxis(v, axis, 0)) for v in (input, target))
+    products, lost = two_product(x, y)
+    one = np.ones(x.shape[1:], x.dtype)
+    return np.expand_dims(exact_sum(one, *-products, *-lost), axis).astype(input.dtype)
+
+
+@cosine_distance.pullback
+def _(cotangent: Array, input: Array, target: Array, *, axis: int) -> dict[str, Array]:
+    return {"input": -cotangent * target, "target": -cotangent * input}
+
+
+# -- distances ------------------------------------------------------------------------------------
+
+
+@loss(
+    inputs={"input1": _FEATURES, "input2": _FEATURES},
+    params={
+        "p": between(1, 4, 2.0, 1.0, 3.0),
+        "eps": between(0, 0.01, 1e-6),
+        "keepdim": one_of(False, True),
+    },
+    coupled="D",
+    nonnegative=True,
+    source="torch.nn.PairwiseDistance",
+)
+def pairwise_distance(
+    input1: Array, input2: Array, *, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
+) -> Array:
+    """‖x₁ − x₂ + eps‖_p, of shape (N, 1) with ``keepdim``."""
+    distance = _distance(_apart(input1, input2, eps), p).astype(input1.dtype)
+    return distance[..., None] if keepdim else distance
+
+
+def _apart(input1: Array, input2: Array, eps: float) -> Array:
+    return exact_sum(_wide(input1), -_wide(input2), np.longdouble(eps))
+
+
+@pairwise_distance.pullback
+def _(
+    cotangent: Array, input1: Array, input2: Array, *, p: float, eps: float, keepdim: bool
+) -> dict[str, Array]:
+    c = cotangent if keepdim else cotangent[..., None]
+    slope = (c * _distance_slope(_apart(input1, input2, eps), p)).astype(input1.dtype)
+    return {"input1": slope, "input2": -slope}
+
+
+@pairwise_distance.intermediate
+def _(input1: Array, input2: Array, *, p: float, eps: float, keepdim: bool) -> Array:
+    distance = pairwise_distance.formula(input1, input2, p=p, eps=eps, keepdim=keepdim)
+    return distance * _powers(distance, p)
+
+
+@pairwise_distance.gradient_intermediate
+def _(input1: Array, input2: Array, *, p: float, eps: float, keepdim: bool) -> dict[str, Array]:
+    distance = pairwise_distance.formula(input1, input2, p=p, eps=eps, keepdim=True)
+    lost = _powers(distance, p) * (p - 1) * np.ones_like(input1)
+    return {"input1": lost, "input2": lost}
+
+
+@loss(
+    inputs={"anchor": _FEATURES, "positive": _FEATURES, "negative": _FEATURES},
+    params={
+        "margin": between(0, 4, 1.0, open_low=True),
+        "swap": one_of(False, True),
+        "p": dialect(),
+        "eps": dialect(),
+    },
+    coupled="D",
+    nonnegative=True,
+    source="torch.nn.TripletMarginWithDistanceLoss",
+)
+def triplet_margin_with_distance(
+    anchor: Array,
+    positive: Array,
+    negative: Array,
+    *,
+    margin: float = 1.0,
+    swap: bool = False,
+    p: float = 2.0,
+    eps: float = 1e-6,
+) -> Array:
+    """max(0, d(a, p) − d(a, n) + margin), d being ``pairwise_distance`` unless it is given.
+
+    With ``swap``, d(p, n) stands for d(a, n) where it is the smaller. Dialect: ``p`` and ``eps`` of
+    the distance that is given.
+    """
+    return triplet_margin.formula(
+        anchor, positive, negative, margin=margin, p=p, swap=swap, eps=eps
+    )
+
+
+@triplet_margin_with_distance.pullback
+def _(cotangent: Array, **arguments: Any) -> dict[str, Array]:
+    return triplet_margin.gradients(cotangent, **arguments)
+
+
+@triplet_margin_with_distance.intermediate
+def _(**arguments: Any) -> Array:
+    return np.asarray(triplet_margin.largest_intermediate(**arguments))
+
+
+@triplet_margin_with_distance.gradient_intermediate
+def _(**arguments: Any) -> Mapping[str, Array]:
+    return triplet_margin.largest_gradient_intermediate(**arguments)
+
+
+@loss(
+    inputs={"input": tensor("feature", shape="N *K"), "target": tensor("feature", shape="N *K")},
+    coupled="*K",
+    nonnegative=True,
+    zero_at_agreement=True,
+    symmetric=True,
+    source="tf.compat.v1.losses.mean_pairwise_squared_error",
+)
+def mean_pairwise_squared_error(input: Array, target: Array) -> Array:
+    """The mean of ((xᵢ − xⱼ) − (yᵢ − yⱼ))² over the pairs i < j of each sample, 0 without any."""
+    squares = _pair_differences(input, target) ** 2
+    return _over_pairs(squares.sum(axis=(1, 2)) / 2, squares.shape[1]).astype(input.dtype)
+
+
+def _pair_differences(input: Array, target: Array) -> Array:
+    """(xᵢ − xⱼ) − (yᵢ − yⱼ), shaped (N, i, j)."""
+    x, y = (_wide(v.reshape(len(v), -1)) for v in (input, target))
+    return exact_sum(x[:, :, None], -y[:, :, None], -x[:, None, :], y[:, None, :])
+
+
+def _over_pairs(total: Array, size: int) -> Array:
+    return total / max(size * (size - 1) / 2, 1)
+
+
+@mean_pairwise_squared_error.pullback
+def _(cotangent: Array, input: Array, target: Array) -> dict[str, Array]:
+    differences = _pair_differences(input, target)
+    slope = _over_pairs(2 * differences.sum(axis=2), differences.shape[1])
+    slope = (cotangent[:, None] * slope).astype(input.dtype).reshape(input.shape)
+    return {"input": slope, "target": -slope}
+
+
+@mean_pairwise_squared_error.intermediate
+def _(input: Array, target: Array) -> Array:
+    a = np.abs(input - target).reshape(len(input), -1)
+    size = a.shape[1]  # n·Σ(x − y)² − (Σ(x − y))²
+    return _over_pairs(size * (a * a).sum(axis=1) + a.sum(axis=1) ** 2, size)
+
+
+@mean_pairwise_squared_error.gradient_intermediate
+def _(input: Array, target: Array) -> dict[str, Array]:
+    a = np.abs(input - target).reshape(len(input), -1)
+    size = a.shape[1]  # n·(x − y) − Σ(x − y)
+    both = _over_pairs(2 * (size * a + a.sum(axis=1, keepdims=True)), size).reshape(input.shape)
+    return {"input": both, "target": both}

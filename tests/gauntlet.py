@@ -610,6 +610,20 @@ EMBEDDINGS: list[Mutant] = [
     Mutant("gradient-of-p-2", TM, G, "p ignored in the gradient", pullback=lambda c, p, **a: F[TM].gradients(c, p=2.0, **a)),
     Mutant("no-anchor-from-negative", TM, G, "the anchor feels the positive only", pullback=spoilt(TM, lambda g, c, **a: -F[TM].gradients(c, **a)["positive"], "anchor")),
     Mutant("over-wrong-axis", TM, V, "the norm over the batch", formula=lambda anchor, positive, negative, margin, p, swap, eps: np.broadcast_to(triplet(norm((anchor - positive + eps).T, p), norm((anchor - negative + eps).T, p), margin)[:1], anchor.shape[:1])),
+    Mutant("not-normalised", "cosine_similarity", V, "the dot product", formula=lambda input1, input2, axis, eps, negated: (input1 * input2).sum(axis=axis)),
+    Mutant("norms-constant", "cosine_similarity", G, "no gradient through the norms", pullback=lambda c, input1, input2, axis, eps, negated: {n: np.expand_dims(c, axis) * b / np.maximum(np.linalg.norm(a.astype(float), axis=axis, keepdims=True), eps) / np.maximum(np.linalg.norm(b.astype(float), axis=axis, keepdims=True), eps) for n, a, b in (("input1", input1, input2), ("input2", input2, input1))}),
+    Mutant("without-one", "cosine_distance", V, "−x·y", formula=lambda input, target, axis: -(input * target).sum(axis=axis, keepdims=True)),
+    Mutant("normalises", "cosine_distance", V, "vectors are normalised once more", formula=lambda input, target, axis: 1 - np.expand_dims(F["cosine_similarity"](input1=input, input2=target, axis=axis, eps=1e-12), axis)),
+    Mutant("not-negative", "cosine_distance", G, "the gradient of x·y", pullback=spoilt("cosine_distance", lambda g, c, **_: -g)),
+    Mutant("p-ignored", "pairwise_distance", V, "the Euclidean distance always", prepare=default("pairwise_distance", "p")),
+    Mutant("squared", "pairwise_distance", V, "the root forgotten", formula=lambda input1, input2, p, eps, keepdim: F["pairwise_distance"](input1=input1, input2=input2, p=p, eps=eps, keepdim=keepdim) ** p),
+    Mutant("gradient-of-p-2", "pairwise_distance", G, "p ignored in the gradient", pullback=lambda c, p, **a: F["pairwise_distance"].gradients(c, p=2.0, **a)),
+    Mutant("negatives-averaged", "triplet_margin_with_distance", V, "one distance to the mean of the negatives", formula=lambda anchor, positive, negative, margin, swap, p, eps: triplet(norm(anchor - positive + eps, p), norm(anchor - negative.mean(axis=0) + eps, p), margin)),
+    Mutant("swap-ignored", "triplet_margin_with_distance", V, "swap dropped", prepare=default("triplet_margin_with_distance", "swap")),
+    Mutant("no-anchor-from-negative", "triplet_margin_with_distance", G, "the anchor feels the positive only", pullback=spoilt("triplet_margin_with_distance", lambda g, c, **a: -F["triplet_margin_with_distance"].gradients(c, **a)["positive"], "anchor")),
+    Mutant("all-pairs-of-a-batch", "mean_pairwise_squared_error", V, "pairs across samples", formula=lambda input, target: np.broadcast_to(rooms.mean_pairwise_squared_error.formula(input.reshape(1, -1), target.reshape(1, -1)), input.shape[:1])),
+    Mutant("ordered-pairs", "mean_pairwise_squared_error", V, "every pair twice, divided once", formula=lambda input, target: 2 * F["mean_pairwise_squared_error"](input=input, target=target)),
+    Mutant("elements", "mean_pairwise_squared_error", G, "the gradient of the mean of squares", pullback=lambda c, input, target: {"input": 2 * c.reshape(-1, *[1] * (input.ndim - 1)) * (input - target), "target": 2 * c.reshape(-1, *[1] * (input.ndim - 1)) * (target - input)}),
 ]  # fmt: skip
 
 SEQUENCES: list[Mutant] = [

@@ -80,6 +80,7 @@ _VECTORS = [
 ]
 _NEAR = [[1e8, 2.0, -0.5], [1e8 + 2**-20, 2.0, -0.5], [1e8, 2.0, -0.5 + 2**-40]]
 _PAIRS = list(itertools.product(_VECTORS, _VECTORS, SIGN))
+_TWO = {"input1": [p[0] for p in _PAIRS[::2]], "input2": [p[1] for p in _PAIRS[::2]]}
 _TRIPLES = list(itertools.product(_VECTORS[:2], _VECTORS[1:4], _VECTORS[2:]))
 _FRAMES = np.log([[0.5, 0.3, 0.2], [0.1, 0.8, 0.1], [1e-30, 0.5, 0.5], [0.7, 0.2, 0.1]])
 _LABELS = [[1, 2], [1, 1], [2, 0], [1, 2]]
@@ -378,6 +379,35 @@ CASES: dict[str, list[Case]] = {
             weight=[0.5, 0.0, 2.0],
         ),
         case(input=_VECTORS[:3], linear_weight=_VECTORS[2:], target=DISTRIBUTIONS[1:4]),
+    ],
+    "cosine_similarity": [
+        *(case(p, **_TWO) for p in ({}, {"negated": True})),
+        case({"eps": 1.0}, input1=[[0.3, -0.4], [0.0, 0.0]], input2=[[3.0, 4.0], [0.6, 1e-9]]),
+        case({"axis": 0}, input1=np.transpose(_VECTORS), input2=np.transpose(_VECTORS[::-1])),
+        case(input1=[[1.0, 1e-20], [1e300, 1e300]], input2=[[1.0, -1e-20], [1e-300, 2e-300]]),
+    ],
+    "cosine_distance": [
+        case(input=_TWO["input1"], target=_TWO["input2"]),
+        case({"axis": 0}, input=np.transpose(_VECTORS), target=np.transpose(_VECTORS[::-1])),
+        case(input=[[0.6, 0.8], [1e200, 1e200]], target=[[0.6, 0.8], [1e200, -1e200]]),
+    ],
+    "pairwise_distance": [
+        case(p, **_TWO)
+        for p in ({}, {"p": 1.0, "keepdim": True}, {"p": 3.0}, {"p": 1.5, "eps": 0.0})
+    ],
+    "triplet_margin_with_distance": [
+        case(
+            p,
+            anchor=[t[0] for t in _TRIPLES],
+            positive=[t[1] for t in _TRIPLES],
+            negative=[t[2] for t in _TRIPLES],
+        )
+        for p in ({}, {"swap": True, "margin": 2.0}, {"p": 1.0, "eps": 0.0})
+    ],
+    "mean_pairwise_squared_error": [
+        case(input=_TWO["input1"], target=_TWO["input2"]),
+        case(input=[[[1.0, 1e8], [ABOVE_ONE, 1.0]]], target=[[[1.0, 0.0], [0.0, 1e-8]]]),
+        case(input=[3.0, 1e200], target=[1.0, 2.0]),
     ],
 }
 

@@ -133,9 +133,16 @@ def test_what_has_no_value_is_counted_apart() -> None:
     assert (line.points, len(line.failures)) == (1, 1)
 
 
-def test_either_side_of_a_kink_that_is_nearer_than_a_rounding_is_right() -> None:
-    """With distances of 10³⁰, nobody can tell which of the two sides of the margin a triplet is on."""
-    far = {"anchor": [[0.0, 0.0]], "positive": [[1e30, 1.0]], "negative": [[1.0, 1e30]]}
+@pytest.mark.parametrize(
+    "far",
+    [
+        {"anchor": [[0.0, 0.0]], "positive": [[1e30, 1.0]], "negative": [[1.0, 1e30]]},
+        {"anchor": [[-1e308, 1e308]], "positive": [[0.0, 1e308]], "negative": [[-1e308, -59.0]]},
+    ],
+)
+def test_either_side_of_a_kink_that_is_nearer_than_a_rounding_is_right(far: dict) -> None:
+    """With distances of 10³⁰, nobody can tell which of the two sides of the margin a triplet is on,
+    coordinates that cancel and those that do not alike."""
     (line,) = (
         line
         for line in examine(
@@ -144,6 +151,9 @@ def test_either_side_of_a_kink_that_is_nearer_than_a_rounding_is_right() -> None
         if (line.aspect, line.precision) == ("gradient", "float64")
     )
     assert not line.failures
+
+
+def test_what_lies_on_either_side_of_a_kink_is_counted() -> None:
     line = Line("relu", "gradient", "float64")
     for got, side in ((1.0, ball(1.0).union(ball(0.0))), (2.0, ball(1.0).union(ball(0.0)))):
         line.add(got, ball(0.0), False, lambda: 0.0, lambda share, s=side: s, dict)

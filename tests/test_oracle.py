@@ -212,6 +212,7 @@ UNDEFINED = {
     "linear_cross_entropy": "the difference of two logits, both too large",
     "poisson_nll": "eˣ − y·x, both too large",
     "triplet_margin": "the difference of two distances, both too large",
+    "triplet_margin_with_distance": "the difference of two distances, both too large",
 }
 
 

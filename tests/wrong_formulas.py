@@ -364,4 +364,9 @@ MUTANTS: list[Mutant] = [
     Mutant("one-rounding-each", "categorical_hinge", "max − own + 1 rounds twice, or overflows", lambda input, target, axis: np.maximum(((1 - target) * input).max(axis=axis) - (target * input).sum(axis=axis) + 1, 0), in_=FLOAT64),
     Mutant("minus-logsumexp", "linear_cross_entropy", "z − logsumexp(z) cancels", linear_cross_entropy_of(lambda z: z - primitives.logsumexp(z, 1))),
     Mutant("summed-at-float32", "linear_cross_entropy", "a sum over the batch in float32", gradient=lambda c, **a: F["linear_cross_entropy"].gradients(c, **a)["linear_weight"].astype(np.float32).astype(c.dtype), of="linear_weight"),
+    Mutant("squares-overflow", "cosine_similarity", "norms of long vectors", lambda input1, input2, axis, eps, negated: (input1 * input2).sum(axis=axis) / np.maximum(np.sqrt((input1**2).sum(axis=axis)), eps) / np.maximum(np.sqrt((input2**2).sum(axis=axis)), eps) * (-1 if negated else 1), in_=FLOAT64),
+    Mutant("half-the-square", "cosine_distance", "½·|x − y|², which is the same of unit vectors only", lambda input, target, axis: ((input - target) ** 2).sum(axis=axis, keepdims=True) / 2),
+    Mutant("powers-overflow", "pairwise_distance", "powers of long differences", lambda input1, input2, p, eps, keepdim: (np.abs(input1 - input2 + eps) ** p).sum(axis=-1, keepdims=keepdim) ** (1 / p), in_=FLOAT64),
+    Mutant("squares-overflow", "triplet_margin_with_distance", "powers of long differences", triplet),
+    Mutant("one-pass", "mean_pairwise_squared_error", "n·Σd² − (Σd)² cancels", lambda input, target: 2 * (input.shape[1] * ((input - target) ** 2).sum(axis=1) - (input - target).sum(axis=1) ** 2) / max(input.shape[1] * (input.shape[1] - 1), 1)),
 ]  # fmt: skip

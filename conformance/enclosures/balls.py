@@ -193,6 +193,11 @@ def power(x: Ball, p: Ball) -> Ball:
         return result
     if sign(x) == 0:
         return arb_series([0, 0, NAN]) if isinstance(x, arb_series) else arb(0)
+    if sign(x) is None and coefficient(x, 0).is_finite():  # from 0 to the upper end
+        end = arb(coefficient(x, 0).upper())
+        highest = (p * end.log()).exp()
+        value, slope = arb(0).union(highest), arb(0).union(p * highest / end)
+        return arb_series([value, slope * x[1], NAN]) if isinstance(x, arb_series) else value
     return (p * x.log()).exp()
 
 

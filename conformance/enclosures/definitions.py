@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import combinations, takewhile
 from typing import Any
 
 from .balls import (
@@ -43,6 +43,7 @@ from .layouts import (
     sequences,
     through_linear,
     whole,
+    whole_samples,
 )
 
 Row = Sequence[Ball]
@@ -388,16 +389,10 @@ def cosine_embedding(input1: Row, input2: Row, target: Ball, margin: Ball, epsil
 def triplet_margin(
     anchor: Row, positive: Row, negative: Row, margin: Ball, p: Ball, swap: bool, eps: Ball
 ) -> Ball:
-    def distance(a: Row, b: Row) -> Ball:
-        powers = total([power(absolute(s - t + eps), p) for s, t in zip(a, b, strict=True)])
-        if sign(powers) == 0 or sign(p - 1) == 0:
-            return powers  # at the origin every slope of length at most 1 is a subgradient
-        return power(powers, 1 / p)
-
-    far = distance(anchor, negative)
+    far = pairwise_distance(anchor, negative, p, eps)
     if swap:
-        far = minimum(far, distance(positive, negative))
-    return maximum(0, distance(anchor, positive) - far + margin)
+        far = minimum(far, pairwise_distance(positive, negative, p, eps))
+    return maximum(0, pairwise_distance(anchor, positive, p, eps) - far + margin)
 
 
 # -- losses: sequences ----------------------------------------------------------------------------
@@ -779,3 +774,43 @@ def linear_cross_entropy(
 ) -> Ball:
     z = _linear(input, linear_weight, linear_bias)
     return cross_entropy(z, target, ignore_index, label_smoothing, weight)
+
+
+@define(rows(-1), roots="value input1 input2")
+def cosine_similarity(input1: Row, input2: Row, axis: int, eps: Ball, negated: bool) -> Ball:
+    def length(row: Row) -> Ball:
+        square = total([t * t for t in row])
+        return eps if sign(square) == 0 else maximum(square.sqrt(), eps)
+
+    lengths = length(input1) * length(input2)
+    if sign(lengths) == 0:
+        return NAN
+    cosine = total([s * t for s, t in zip(input1, input2, strict=True)]) / lengths
+    return -cosine if negated else cosine
+
+
+@define(rows(-1, kept=True), roots="value")
+def cosine_distance(input: Row, target: Row, axis: int) -> Ball:
+    return 1 - total([s * t for s, t in zip(input, target, strict=True)])
+
+
+@define(rows(-1), roots="value input1 input2")
+def pairwise_distance(input1: Row, input2: Row, p: Ball, eps: Ball, keepdim: bool = False) -> Ball:
+    powers = total([power(absolute(s - t + eps), p) for s, t in zip(input1, input2, strict=True)])
+    if sign(powers) == 0 or sign(p - 1) == 0:
+        return powers  # at the origin every slope of length at most 1 is a subgradient
+    return power(powers, 1 / p)
+
+
+@define(rows(-1), roots="value anchor positive negative", together="anchor positive negative")
+def triplet_margin_with_distance(
+    anchor: Row, positive: Row, negative: Row, margin: Ball, swap: bool, p: Ball, eps: Ball
+) -> Ball:
+    return triplet_margin(anchor, positive, negative, margin, p, swap, eps)
+
+
+@define(whole_samples, roots="value input target")
+def mean_pairwise_squared_error(input: Row, target: Row) -> Ball:
+    differences = [x - y for x, y in zip(input, target, strict=True)]
+    pairs = list(combinations(differences, 2))
+    return total([(a - b) * (a - b) for a, b in pairs]) / max(len(pairs), 1)

@@ -50,8 +50,11 @@ def grouped(at: Mapping[str, Array], params: Mapping[str, Any]) -> Cut:
     return Cut([{"x": row} for row in rows], [[int(i)] for i in where], shape)
 
 
-def rows(axis: int, gives: Literal["row", "number"] = "number") -> Layout:
-    """One sample a row along ``axis``; inputs of one rank less give it a number, weights are shared."""
+def rows(axis: int, gives: Literal["row", "number"] = "number", *, kept: bool = False) -> Layout:
+    """One sample a row along ``axis``; inputs of one rank less give it a number, weights are shared.
+
+    The axis may be ``kept``, with size 1, where a row gives a number (always, or by ``keepdim``).
+    """
 
     def cut(at: Mapping[str, Array], params: Mapping[str, Any]) -> Cut:
         first, along = next(iter(at.values())), params.get("axis", axis)
@@ -67,8 +70,10 @@ def rows(axis: int, gives: Literal["row", "number"] = "number") -> Layout:
         samples = [sample | shared for sample in each]
         if gives == "row":
             return Cut(samples, flat[next(iter(at))], first.shape)
-        shape = tuple(np.delete(first.shape, along).tolist())
-        return Cut(samples, [[i] for i in range(len(samples))], shape)
+        shape = list(first.shape)
+        along = along % first.ndim
+        shape[along : along + 1] = [1] * (kept or params.get("keepdim", False))
+        return Cut(samples, [[i] for i in range(len(samples))], tuple(shape))
 
     return cut
 
@@ -135,3 +140,10 @@ def through_linear(at: Mapping[str, Array], params: Mapping[str, Any]) -> Cut:
             own["linear_bias"] = at["linear_bias"].reshape(classes, positions)[:, k].tolist()
         samples.append(own | shared)
     return Cut(samples, [[i] for i in range(len(samples))], shape)
+
+
+def whole_samples(at: Mapping[str, Array], params: Mapping[str, Any]) -> Cut:
+    """One sample for each position along the first axis, all of its numbers in a row."""
+    flat = {name: index.reshape(len(index), -1).tolist() for name, index in at.items()}
+    samples = [dict(zip(flat, row, strict=True)) for row in zip(*flat.values(), strict=True)]
+    return Cut(samples, [[n] for n in range(len(samples))], (len(samples),))
