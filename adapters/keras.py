@@ -297,6 +297,14 @@ def _losses(functional: bool) -> list[Binding]:
                 ),
             )
         ),
+        row(
+            "circle",
+            "circle",
+            "Circle",
+            gamma="gamma",
+            margin="margin",
+            remove_diagonal="remove_diagonal",
+        ),
     ]
 
 

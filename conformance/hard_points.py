@@ -421,9 +421,10 @@ def _rows(
             for name, spec in function.inputs.items():
                 if not spec.optional or name in present:
                     inputs[name] = _row_input(spec, kinds[name], base, inputs, params, bits)
-            if "P" in shape:  # a slope gathers from all rows: a few rows at a time
+            if "P" in shape or "N" in function.coupled:  # of all rows together: a few at a time
+                batched = [n for n in inputs if function.inputs[n].shape.startswith("N")]
                 for part in np.array_split(np.arange(len(base)), max(1, len(base) // 3)):
-                    yield {**inputs, first.name: inputs[first.name][part]}, params
+                    yield {**inputs, **{n: inputs[n][part] for n in batched}}, params
             else:
                 yield inputs, params
     if "T" not in shape and "P" not in shape and "G" not in shape and not reduced and not params:
@@ -453,6 +454,8 @@ def _row_input(
             if "ignore_index" in params
             else index
         )
+    if kind == "label":
+        return bits.choice(range(3), count)
     if kind == "label_set":
         order = np.argsort(bits.words(count, width), axis=1)
         return np.where(np.arange(width) < (np.arange(count) % (width + 1))[:, None], order, -1)
@@ -463,6 +466,8 @@ def _row_input(
     if kind in ("distribution", "probability"):
         shares = distributions(bits, base[bits.choice(range(count), count)] if drawn else base)
         return shares
+    if kind == "direction":
+        return _directions(base)
     if kind == "log_probability":
         with np.errstate(all="ignore"):
             logs = np.log(distributions(bits, base))
@@ -470,6 +475,13 @@ def _row_input(
     if kind == "feature" and drawn:
         return _beside(next(iter(drawn.values())), base, bits)
     return base
+
+
+def _directions(vectors: Array) -> Array:
+    """The vectors at length 1, whatever their own."""
+    top = np.abs(vectors).max(axis=1, keepdims=True)
+    near = np.where(top == 0, np.eye(1, vectors.shape[1]), vectors / np.where(top == 0, 1, top))
+    return near / np.linalg.norm(near, axis=1, keepdims=True)
 
 
 def _beside(vectors: Array, others: Array, bits: Bits) -> Array:

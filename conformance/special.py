@@ -21,6 +21,8 @@ Array = np.ndarray
 
 def special_values(m: Measurement, kind: str) -> dict[str, float]:
     """The special values that an input of that kind may have, by name."""
+    if kind == "direction":  # with any other of them its length is not 1
+        return {"nan": np.nan}
     k = m.subject.kind
     low, high = element_range(kind, k)
     values = {

@@ -351,3 +351,18 @@ def sparsemax(x: Array, axis: int) -> Array:
     share = summed(np.broadcast_to(support[..., None, :], (*x.shape, x.shape[-1])))
     p = np.where(support, share / support.sum(axis=-1, keepdims=True), 0)
     return np.moveaxis(np.where(np.isnan(x).any(axis=-1, keepdims=True), np.nan, p), -1, axis)
+
+
+Double = tuple[Array, Array]  # a number as the sum of two
+
+
+def sum2(a: Double, b: Double) -> Double:
+    """a + b in twice the precision."""
+    total, lost = two_sum(a[0], b[0])
+    return two_sum(total, lost + (a[1] + b[1]))
+
+
+def product2(a: Double, b: Double) -> Double:
+    """a·b in twice the precision."""
+    product, lost = two_product(a[0], b[0])
+    return two_sum(product, lost + (a[0] * b[1] + a[1] * b[0]))

@@ -153,8 +153,7 @@ BACKLOG: dict[str, str] = {
         soft_shrink
     """,
     "keras.losses": """
-        Circle CosineSimilarity MeanSquaredLogarithmicError
-        circle cosine_similarity mean_squared_logarithmic_error
+        CosineSimilarity MeanSquaredLogarithmicError cosine_similarity mean_squared_logarithmic_error
     """,
     "keras.ops": """
         binary_crossentropy categorical_crossentropy ctc_loss soft_shrink

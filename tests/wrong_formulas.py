@@ -341,6 +341,7 @@ MUTANTS: list[Mutant] = [
     Mutant("expanded", "squared_hinge", "1 − 2yx + x² cancels", lambda input, target, labels: np.where(rooms._signs(target, labels) * input < 1, 1 - 2 * rooms._signs(target, labels) * input + input**2, 0)),
     Mutant("half-at-last", "l2_loss", "the square overflows before the half", lambda input: input**2 / 2, in_=FLOAT64),
     Mutant("one-minus-softmax", "categorical_focal", "1 − p cancels", lambda input, target, weight=None, **p: F["categorical_focal"](input=input, target=target, weight=weight, **p) if p["clip"] or not p["from_logits"] else F["categorical_focal"](input=softmax(input, p["axis"]), target=target, weight=weight, **p | {"from_logits": False})),
+    Mutant("float32-margin", "circle", "a parameter at float32", lambda input, target, margin, **p: F["circle"](input=input, target=target, margin=at_float32(margin), **p)),
     Mutant("one-minus-power", "generalized_cross_entropy", "1 − p^q cancels", lambda input, target, q: (1 - np.take_along_axis(input, target[:, None], 1)[:, 0] ** q) / q),
     Mutant("rounded-exponent", "generalized_cross_entropy", "q − 1 rounds", gradient=lambda c, input, target, q: np.where(primitives.one_hot(target, input.shape[1], 1, input.dtype) == 1, -c[:, None] * input ** (q - 1), 0)),
     Mutant("one-minus-quotient", "dice", "1 − 2Σpy/(Σp + Σy) cancels", lambda input, target, epsilon, batch: (lambda s: 1 - 2 * (s(input * target) / (s(input) + s(target) + epsilon)).reshape(() if batch else -1))(lambda x: rooms._summed(x, batch))),

@@ -34,6 +34,7 @@ from .balls import (
 )
 from .layouts import (
     Layout,
+    among,
     by_channel,
     doubled,
     elementwise,
@@ -726,3 +727,20 @@ def dice(input: Row, target: Row, epsilon: Ball, batch: bool) -> Ball:
     both = total([p * y for p, y in zip(input, target, strict=True)])
     divisor = total(input) + total(target) + epsilon
     return NAN if sign(divisor) == 0 else 1 - 2 * both / divisor
+
+
+# -- losses: embeddings of a batch ----------------------------------------------------------------
+
+
+@define(among, roots="input")
+def circle(
+    input: Sequence[Row], target: Sequence[int], gamma: Ball, margin: Ball, remove_diagonal: bool
+) -> Ball:
+    alike, others = [], []
+    for j, (vector, label) in enumerate(zip(input, target, strict=True)):
+        d = maximum(1 - total([s * t for s, t in zip(input[0], vector, strict=True)]), 0)
+        if label != target[0]:
+            others.append(exp(gamma * maximum(1 + margin - d, 0) * (1 - margin - d)))
+        elif j or not remove_diagonal:
+            alike.append(exp(-gamma * maximum(margin + d, 0) * (margin - d)))
+    return log(1 + total(alike) * total(others))
