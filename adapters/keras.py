@@ -362,6 +362,14 @@ def _losses(functional: bool, backend: str) -> list[Binding]:
             dialect={"negated": True, "eps": EPSILON},
             **per_sample,
         ),
+        row(
+            "circle",
+            "circle",
+            "Circle",
+            gamma="gamma",
+            margin="margin",
+            remove_diagonal="remove_diagonal",
+        ),
     ]
 
 

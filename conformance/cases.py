@@ -169,9 +169,19 @@ def _input(
         )
     if kind == "real":
         return source.floats(shape, element_range(kind, dtype), dtype, _root(dtype.tiny, 2))
+    if kind == "direction":
+        return _directions(source.floats(shape, (-1.0, 1.0), dtype).astype(np.float64), dtype)
     if kind == "feature":
         return source.floats(shape, element_range(kind, dtype), dtype, _root(dtype.tiny, 4))
     return source.floats(shape, element_range(kind, dtype), dtype)
+
+
+def _directions(vectors: np.ndarray, dtype: Float) -> np.ndarray:
+    """Vectors of length 1, to the accuracy of the dtype; the first axis for those of length 0."""
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    axis = np.arange(vectors.shape[-1]) == 0
+    unit = np.where(length == 0, axis, vectors / np.where(length == 0, 1, length))
+    return fit(unit, (-1.0, 1.0), dtype)
 
 
 def _root(extreme: float, power: int) -> float:
@@ -233,6 +243,8 @@ def _indices(
             ignored = source.integers(shape, 0, 4) == 0
             index = np.where(ignored, params["ignore_index"], index)
         return index
+    if kind == "label":
+        return source.integers(shape, 0, 2)
     if kind == "label_set":
         order = np.argsort(source.integers(shape, 0, 99), axis=1, kind="stable")
         listed = source.integers((shape[0], 1), 0, classes)

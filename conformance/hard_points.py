@@ -482,6 +482,8 @@ def _row_input(
             if "ignore_index" in params
             else index
         )
+    if kind == "label":
+        return bits.choice(range(3), count)
     if kind == "label_set":
         order = np.argsort(bits.words(count, width), axis=1)
         return np.where(np.arange(width) < (np.arange(count) % (width + 1))[:, None], order, -1)
@@ -492,6 +494,8 @@ def _row_input(
     if kind in ("distribution", "probability"):
         shares = distributions(bits, base[bits.choice(range(count), count)] if drawn else base)
         return shares
+    if kind == "direction":
+        return _directions(base)
     if kind == "log_probability":
         with np.errstate(all="ignore"):
             logs = np.log(distributions(bits, base))
@@ -501,6 +505,13 @@ def _row_input(
     if kind == "feature" and drawn:
         return _beside(next(iter(drawn.values())), base, bits)
     return base
+
+
+def _directions(vectors: Array) -> Array:
+    """The vectors at length 1, whatever their own."""
+    top = np.abs(vectors).max(axis=1, keepdims=True)
+    near = np.where(top == 0, np.eye(1, vectors.shape[1]), vectors / np.where(top == 0, 1, top))
+    return near / np.linalg.norm(near, axis=1, keepdims=True)
 
 
 def _beside(vectors: Array, others: Array, bits: Bits) -> Array:

@@ -481,6 +481,8 @@ def _batch(e: Examination) -> Iterator[Statement]:
     yield Equation(
         "permuting the batch permutes the result", e.value(take(order)), whole[order], scale[order]
     )
+    if f.facts.get("among_samples"):
+        return
     half = size // 2
     parts = [e.value(take(np.arange(half))), e.value(take(np.arange(half, size)))]
     yield Equation("a batch in two parts gives the same", np.concatenate(parts), whole, scale)

@@ -27,6 +27,8 @@ SPREAD = 19
 
 def special_values(m: Measurement, kind: str) -> dict[str, float]:
     """The special values that an input of that kind may have, by name."""
+    if kind == "direction":  # with any other of them its length is not 1
+        return {"nan": np.nan}
     k = m.subject.kind
     low, high = element_range(kind, k)
     values = {

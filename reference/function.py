@@ -25,6 +25,7 @@ Array = np.ndarray
 Kind = Literal[
     "real",  # any finite number
     "feature",  # any finite number, a coordinate of an embedding
+    "direction",  # a coordinate of an embedding of length 1
     "logits",  # any finite number, meant to be normalised
     "probability",  # in [0, 1]
     "distribution",  # in [0, 1], summing to 1 along the class axis
@@ -36,6 +37,7 @@ Kind = Literal[
     "sign",  # -1 or 1
     "bit",  # 0 or 1
     "class_index",  # 0 .. C-1, or ignore_index
+    "label",  # a whole number that names a class
     "label_set",  # distinct class indices, the set ended by -1
     "labels",  # a sequence of classes without the blank
     "lengths",  # of input sequences
@@ -43,7 +45,9 @@ Kind = Literal[
 ]
 
 #: kinds whose arrays hold whole numbers
-INTEGER_KINDS = frozenset({"class_index", "label_set", "labels", "lengths", "target_lengths"})
+INTEGER_KINDS = frozenset(
+    {"class_index", "label", "label_set", "labels", "lengths", "target_lengths"}
+)
 
 
 @dataclass(frozen=True)
@@ -166,7 +170,8 @@ class Function:
     #: facts: range, monotonic, nonnegative, zero_at_agreement, shift_invariant, odd, source, jumps
     #: (the numbers at which it is discontinuous), jumps_at (the parameter that says where), lowest
     #: (shifts count from a row's minimum), even (the size along the axis is), copies (whole cases
-    #: may stand along a further axis in front of all inputs but ``weight``), …
+    #: may stand along a further axis in front of all inputs but ``weight``), among_samples
+    #: (each sample's loss depends on the others of its batch), …
     facts: Mapping[str, Any] = field(default_factory=dict)
     _pullback: Gradient | None = None
     _mean: Callable[..., Array] | None = None

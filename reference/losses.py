@@ -29,7 +29,9 @@ from .primitives import (
     log_sum,
     one_hot,
     over,
+    product2,
     scaled_sum,
+    sum2,
     times,
     two_product,
     two_sum,
@@ -2566,3 +2568,143 @@ def _(input: Array, target: Array) -> dict[str, Array]:
     size = a.shape[1]  # n·(x − y) − Σ(x − y)
     both = _over_pairs(2 * (size * a + a.sum(axis=1, keepdims=True)), size).reshape(input.shape)
     return {"input": both, "target": both}
+
+
+# -- embeddings of a batch ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Circle:
+    """All pairs of a batch: their logits, in two parts, with the derivatives by the distance; who counts."""
+
+    high: Array
+    low: Array
+    slope: Array
+    alike: Array
+    others: Array
+
+    def share(self, counted: Array) -> tuple[Array, Array, Array]:
+        """softmax of the logits that count, and logsumexp as the largest of them and the rest."""
+        top = np.where(counted, self.high, -np.inf).max(axis=1)
+        below, lost = two_sum(self.high, -np.where(np.isinf(top), 0, top)[:, None])
+        e = np.where(counted, np.exp(below) * (1 + (lost + self.low)), 0)
+        every = e.sum(axis=1)
+        return over(e, every[:, None]), top, np.log(every)
+
+    def joined(self) -> tuple[Array, Array, Array]:
+        """softmax of both kinds of pairs, each in itself; the sum z of both logsumexps, in two parts."""
+        (p, top_p, rest_p), (n, top_n, rest_n) = map(self.share, (self.alike, self.others))
+        top, lost = two_sum(top_p, top_n)
+        return p + n, *two_sum(top, lost + (rest_p + rest_n))
+
+
+def _circle(
+    input: Array, target: Array, gamma: float, margin: float, remove_diagonal: bool
+) -> _Circle:
+    x = _wide(input)
+    zero = np.zeros((len(x), len(x)), x.dtype)
+    one, m, g = (zero + 1, zero), (zero + margin, zero), (zero + gamma, zero)
+    d = one  # 1 − x·y, in twice the precision: γ brings out its last digits
+    for column in x.T:
+        high, low = two_product(column[:, None], column)
+        d = sum2(d, (-high, -low))
+    cosine = 1 - d[0] - d[1]
+    apart = np.where(np.isnan(d[0]), d[0], d[0] > 0)
+    d, minus_d, minus_m = (
+        (d[0] * apart, d[1] * apart),
+        (-d[0] * apart, -d[1] * apart),
+        (-m[0], zero),
+    )
+    near = product2(sum2(d, m), sum2(d, minus_m))
+    room = sum2(sum2(one, m), minus_d)
+    far = product2(room, sum2(sum2(one, minus_m), minus_d))
+    same, within = target[:, None] == target, ~(room[0] <= 0)
+    high, low = (np.where(same, a, np.where(within, b, 0)) for a, b in zip(near, far, strict=True))
+    slope = 2 * g[0] * apart * np.where(same, d[0], np.where(within, -cosine, 0))
+    itself = np.eye(len(x), dtype=bool) & remove_diagonal
+    return _Circle(*product2(g, (high, low)), slope, same & ~itself, ~same)
+
+
+def _squashed(z: Array, lost: Array) -> tuple[Array, Array]:
+    """softplus and sigmoid of z + lost."""
+    e = np.exp(-np.abs(z)) * (1 - np.where(z > 0, lost, -lost))
+    softplus = np.where(z > 0, z + (lost + np.log1p(e)), np.log1p(e))
+    return softplus, np.where(z > 0, 1, e) / (1 + e)
+
+
+@loss(
+    inputs={"input": tensor("direction", shape="N D"), "target": tensor("label", shape="N")},
+    params={
+        "gamma": between(0, 256, 80.0, 1.0, 32.0, open_low=True),
+        "margin": between(0, 1, 0.4, 0.25, 0.0),
+        "remove_diagonal": one_of(True, False),
+    },
+    coupled="N D",
+    nonnegative=True,
+    among_samples=True,
+    source="Sun et al. 2020, https://arxiv.org/abs/2002.10857; keras.losses.Circle",
+)
+def circle(
+    input: Array,
+    target: Array,
+    *,
+    gamma: float = 80.0,
+    margin: float = 0.4,
+    remove_diagonal: bool = True,
+) -> Array:
+    """log(1 + Σⱼ e^(γ·(dⱼ + m)·(dⱼ − m)) · Σₖ e^(γ·max(0, 1 + m − dₖ)·(1 − m − dₖ))), one loss per sample.
+
+    j runs over the samples of the same class (without itself, with ``remove_diagonal``), k over the
+    others, and d = max(1 − x·y, 0) for embeddings x and y of length 1.
+    """
+    _, z, lost = _circle(input, target, gamma, margin, remove_diagonal).joined()
+    return _squashed(z, lost)[0].astype(input.dtype)
+
+
+@circle.pullback
+def _(
+    cotangent: Array,
+    input: Array,
+    target: Array,
+    *,
+    gamma: float,
+    margin: float,
+    remove_diagonal: bool,
+) -> dict[str, Array]:
+    pairs = _circle(input, target, gamma, margin, remove_diagonal)
+    share, z, lost = pairs.joined()
+    by_d = (cotangent * _squashed(z, lost)[1])[:, None] * share * pairs.slope
+    return {"input": (-(by_d + by_d.T) @ _wide(input)).astype(input.dtype)}
+
+
+@circle.intermediate
+def _(
+    input: Array,
+    target: Array,
+    *,
+    gamma: float,
+    margin: float,
+    remove_diagonal: bool,
+) -> Array:
+    pairs = _circle(input, target, gamma, margin, remove_diagonal)
+    share, z, lost = pairs.joined()
+    # 1 − x·y, whose rounding γ multiplies; the sum of two logsumexps
+    each = share * (np.abs(pairs.slope) + np.abs(pairs.high))
+    return (_squashed(z, lost)[1] * each.sum(axis=1)).astype(input.dtype)
+
+
+@circle.gradient_intermediate
+def _(
+    input: Array,
+    target: Array,
+    *,
+    gamma: float,
+    margin: float,
+    remove_diagonal: bool,
+) -> dict[str, Array]:
+    pairs = _circle(input, target, gamma, margin, remove_diagonal)
+    share, z, lost = pairs.joined()
+    doubt = (share * (np.abs(pairs.slope) + np.abs(pairs.high))).sum(axis=1, keepdims=True)
+    doubt = doubt + np.abs(pairs.slope) + np.abs(pairs.high)
+    each = _squashed(z, lost)[1][:, None] * share * (np.abs(pairs.slope) * doubt + 2 * gamma)
+    return {"input": ((each + each.T) @ np.abs(_wide(input))).astype(input.dtype)}

@@ -377,3 +377,18 @@ def affine(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, A
         high, error = two_sum(high, product)
         low = low + (lost + error)
     return two_sum(high, low)
+
+
+Double = tuple[Array, Array]  # a number as the sum of two
+
+
+def sum2(a: Double, b: Double) -> Double:
+    """a + b in twice the precision."""
+    total, lost = two_sum(a[0], b[0])
+    return two_sum(total, lost + (a[1] + b[1]))
+
+
+def product2(a: Double, b: Double) -> Double:
+    """a·b in twice the precision."""
+    product, lost = two_product(a[0], b[0])
+    return two_sum(product, lost + (a[0] * b[1] + a[1] * b[0]))

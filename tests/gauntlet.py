@@ -692,6 +692,12 @@ TWO_CLASSES += [
     Mutant("factor-detached", FOCAL, G, "the focal factor taken for a constant", pullback=lambda c, input, target, gamma, **p: F[FOCAL].gradients(c * np.abs(input - target) ** gamma, input=input, target=target, gamma=0.0, **p)),
 ]  # fmt: skip
 
+EMBEDDINGS += [
+    Mutant("margin-ignored", "circle", V, "m = 0.4 always", prepare=default("circle", "margin")),
+    Mutant("with-itself", "circle", V, "a sample is alike to itself", prepare=edit(remove_diagonal=lambda a: False)),
+    Mutant("queries-only", "circle", G, "the other of each pair taken for a constant", pullback=spoilt("circle", lambda g, c, **_: g / 2)),
+]  # fmt: skip
+
 CATF = "categorical_focal"
 GCE = "generalized_cross_entropy"
 CATH = "categorical_hinge"

@@ -332,6 +332,14 @@ CASES: dict[str, list[Case]] = {
             target=np.transpose(DISTRIBUTIONS),
         ),
     ],
+    "circle": [
+        case(params, input=vectors, target=labels)
+        for params in ({}, {"remove_diagonal": False}, {"gamma": 1.0, "margin": 0.25})
+        for vectors, labels in (
+            ([[1.0, 0.0], [0.6, 0.8], [0.8, 0.6], [0.0, 1.0], [-1.0, 0.0]], [0, 0, 1, 1, 0]),
+            ([[0.28, 0.96], [0.6, 0.8], [-0.6, 0.8]], [2, 0, 2]),
+        )
+    ],
     "generalized_cross_entropy": [
         against(DISTRIBUTIONS, [0, 1, 2], {"q": q}) for q in (0.5, 1e-6, 0.99)
     ],
@@ -442,6 +450,7 @@ _SHARE = st.one_of(st.floats(_SMALLEST, 1), st.sampled_from(PROBABILITY[1:]))
 ELEMENTS: dict[str, st.SearchStrategy] = {
     "real": _WIDE,
     "feature": _WIDE,
+    "direction": st.floats(-1, 1),
     "logits": _WIDE,
     "probability": _SHARE,
     "distribution": st.one_of(st.floats(1e-100, 1), st.sampled_from(PROBABILITY[3:])),
@@ -525,6 +534,8 @@ def _array(kind: str, shape: tuple[int, ...], params: Mapping[str, Any]) -> st.S
             elements = st.integers(0, SIZES["T"])
         case "target_lengths":
             elements = st.integers(0, SIZES["L"])
+        case "label":
+            elements = st.integers(0, 2)
         case "label_set":
             row = st.tuples(st.permutations(range(classes)), st.integers(0, classes)).map(
                 lambda drawn: [c if i < drawn[1] else -1 for i, c in enumerate(drawn[0])]

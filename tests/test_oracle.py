@@ -226,6 +226,7 @@ def ends(kind: str, width: type) -> Array:
         "bit": [0, 1, 1],
         "sign": [-1, 1, 1],
         "weight": [1],
+        "direction": [1, -1, tiny, 0.5],
     }
     real = [largest, -largest, tiny, -tiny, 1, -1, 0.0, -0.0]
     return np.array(table.get(kind, real), width)

@@ -356,6 +356,7 @@ MUTANTS: list[Mutant] = [
     Mutant("sum-of-absolutes", "soft_shrink", "x − (|x + λ| − |x − λ|)/2 cancels", lambda x, threshold: x - (np.abs(x + threshold) - np.abs(x - threshold)) / 2),
     Mutant("two-logarithms", "mean_squared_logarithmic_error", "log(1 + x) − log(1 + y) cancels", lambda input, target, epsilon: (np.log(1 + np.maximum(input, epsilon)) - np.log(1 + np.maximum(target, epsilon))) ** 2),
     Mutant("one-minus-softmax", "categorical_focal", "1 − p cancels", lambda input, target, weight=None, **p: F["categorical_focal"](input=input, target=target, weight=weight, **p) if p["clip"] or not p["from_logits"] else F["categorical_focal"](input=softmax(input, p["axis"]), target=target, weight=weight, **p | {"from_logits": False})),
+    Mutant("float32-margin", "circle", "a parameter at float32", lambda input, target, margin, **p: F["circle"](input=input, target=target, margin=at_float32(margin), **p)),
     Mutant("one-minus-power", "generalized_cross_entropy", "1 − p^q cancels", lambda input, target, q: (1 - np.take_along_axis(input, target[:, None], 1)[:, 0] ** q) / q),
     Mutant("rounded-exponent", "generalized_cross_entropy", "q − 1 rounds", gradient=lambda c, input, target, q: np.where(primitives.one_hot(target, input.shape[1], 1, input.dtype) == 1, -c[:, None] * input ** (q - 1), 0)),
     Mutant("one-minus-quotient", "dice", "1 − 2Σpy/(Σp + Σy) cancels", lambda input, target, epsilon, batch: (lambda s: 1 - 2 * (s(input * target) / (s(input) + s(target) + epsilon)).reshape(() if batch else -1))(lambda x: rooms._summed(x, batch))),

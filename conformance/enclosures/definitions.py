@@ -34,6 +34,7 @@ from .balls import (
 )
 from .layouts import (
     Layout,
+    among,
     by_channel,
     doubled,
     elementwise,
@@ -814,3 +815,20 @@ def mean_pairwise_squared_error(input: Row, target: Row) -> Ball:
     differences = [x - y for x, y in zip(input, target, strict=True)]
     pairs = list(combinations(differences, 2))
     return total([(a - b) * (a - b) for a, b in pairs]) / max(len(pairs), 1)
+
+
+# -- losses: embeddings of a batch ----------------------------------------------------------------
+
+
+@define(among, roots="input")
+def circle(
+    input: Sequence[Row], target: Sequence[int], gamma: Ball, margin: Ball, remove_diagonal: bool
+) -> Ball:
+    alike, others = [], []
+    for j, (vector, label) in enumerate(zip(input, target, strict=True)):
+        d = maximum(1 - total([s * t for s, t in zip(input[0], vector, strict=True)]), 0)
+        if label != target[0]:
+            others.append(exp(gamma * maximum(1 + margin - d, 0) * (1 - margin - d)))
+        elif j or not remove_diagonal:
+            alike.append(exp(-gamma * maximum(margin + d, 0) * (margin - d)))
+    return log(1 + total(alike) * total(others))

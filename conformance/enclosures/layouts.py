@@ -109,6 +109,16 @@ def doubled(at: Mapping[str, Array], params: Mapping[str, Any]) -> Cut:
     return Cut([{"x": int(i)} for i in x.ravel()], outputs, tuple(shape))
 
 
+def among(at: Mapping[str, Array], params: Mapping[str, Any]) -> Cut:
+    """One sample a position along the first axis, with all others after it."""
+    count = len(next(iter(at.values())))
+    samples = []
+    for n in range(count):
+        order = [n, *(m for m in range(count) if m != n)]
+        samples.append({name: index[order].tolist() for name, index in at.items()})
+    return Cut(samples, [[n] for n in range(count)], (count,))
+
+
 def whole(at: Mapping[str, Array], params: Mapping[str, Any]) -> Cut:
     """One sample a position along the first axis, with all others; or all of it, with ``batch``."""
     count = 1 if params["batch"] else len(next(iter(at.values())))
