@@ -166,9 +166,6 @@ BACKLOG: dict[str, str] = {
     "tf.compat.v1.losses": """
         cosine_distance mean_pairwise_squared_error
     """,
-    "tf.nn": """
-        nce_loss sampled_softmax_loss
-    """,
     "torch.nn": """
         AdaptiveLogSoftmaxWithLoss CosineSimilarity PairwiseDistance Softshrink TripletMarginWithDistanceLoss
     """,

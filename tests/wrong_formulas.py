@@ -353,5 +353,7 @@ MUTANTS: list[Mutant] = [
     Mutant("expanded", "squared_hinge", "1 − 2yx + x² cancels", lambda input, target, labels: np.where(rooms._signs(target, labels) * input < 1, 1 - 2 * rooms._signs(target, labels) * input + input**2, 0)),
     Mutant("half-at-last", "l2_loss", "the square overflows before the half", lambda input: input**2 / 2, in_=FLOAT64),
     Mutant("minus-logsumexp", "linear_cross_entropy", "z − logsumexp(z) cancels", linear_cross_entropy_of(lambda z: z - primitives.logsumexp(z, 1))),
+    Mutant("float32-counts", "sampled_softmax", "expected counts in float32", lambda true_expected, sampled_expected, **a: F["sampled_softmax"](true_expected=at_float32(true_expected), sampled_expected=at_float32(sampled_expected), **a)),
+    Mutant("float32-counts", "nce", "expected counts in float32", lambda true_expected, sampled_expected, **a: F["nce"](true_expected=at_float32(true_expected), sampled_expected=at_float32(sampled_expected), **a)),
     Mutant("summed-at-float32", "linear_cross_entropy", "a sum over the batch in float32", gradient=lambda c, **a: F["linear_cross_entropy"].gradients(c, **a)["linear_weight"].astype(np.float32).astype(c.dtype), of="linear_weight"),
 ]  # fmt: skip

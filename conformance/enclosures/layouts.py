@@ -126,3 +126,14 @@ def through_linear(at: Mapping[str, Array], params: Mapping[str, Any]) -> Cut:
             own["linear_bias"] = at["linear_bias"].reshape(classes, positions)[:, k].tolist()
         samples.append(own | shared)
     return Cut(samples, [[i] for i in range(len(samples))], shape)
+
+
+def sampled(at: Mapping[str, Array], params: Mapping[str, Any]) -> Cut:
+    """One sample a row of the input, with the whole layer and all candidates: what has no batch
+    axis is shared."""
+    of_rows = ("input", "target", "true_expected")
+    samples = [
+        {name: (index[n] if name in of_rows else index).tolist() for name, index in at.items()}
+        for n in range(len(at["input"]))
+    ]
+    return Cut(samples, [[n] for n in range(len(samples))], (len(samples),))
