@@ -13,6 +13,7 @@ import importlib.metadata
 import importlib.util
 import warnings
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -138,7 +139,8 @@ class Binding:
     callable : attribute path below the surface.
     args : canonical inputs passed by position, in that order; a parameter among them is passed
         as a tensor.
-    keywords : canonical input or parameter → the callable's keyword.
+    keywords : canonical input or parameter → the callable's keyword; inputs that share one are passed
+        as a tuple.
     fixed : keywords always passed; :data:`DTYPE` stands for the dtype's name.
     reductions : the spellings that the callable documents; the first is its most elementary.
     dialect : oracle parameters that make it compute what this callable is documented to compute,
@@ -257,8 +259,11 @@ class Binding:
             k: dtype if isinstance(v, _Dtype) else v for k, v in self.fixed.items()
         }
         keywords |= {keyword: derive(inputs) for keyword, derive in self.derived.items()}
+        shared = Counter(self.keywords.values())
         for name, keyword in self.keywords.items():
-            if name in arrays:
+            if name in arrays and shared[keyword] > 1:
+                keywords[keyword] = (*keywords.get(keyword, ()), Slot(name))
+            elif name in arrays:
                 keywords[keyword] = Slot(name)
             elif name in params:
                 keywords[keyword] = params[name]
@@ -525,6 +530,8 @@ class Adapter(ABC):
                 overwritten[:] = [current[call.overwrites]]
 
             def fill(value: Any) -> Any:
+                if isinstance(value, tuple):
+                    return tuple(map(fill, value))
                 if isinstance(value, Made):
                     return self.lookup(value.path)(**value.kwargs)
                 if isinstance(value, Made):
@@ -611,6 +618,8 @@ class Adapter(ABC):
         """
 
         def write(value: Any) -> str:
+            if isinstance(value, tuple):
+                return f"({''.join(f'{write(v)}, ' for v in value)})"
             if isinstance(value, Slot):
                 return f"{value.name}.clone()" if value.name == call.overwrites else value.name
             return repr(value)

@@ -61,6 +61,25 @@ def _v1(function: str, callable: str, /, **options: Any) -> Binding:
     )
 
 
+def _sampled(function: str, callable: str, **options: Any) -> Binding:
+    """A loss of sampled classes, told what the sampler gave."""
+    return bind(
+        function,
+        callable,
+        "linear_weight linear_bias target input",
+        sampled="sampled_values",
+        true_expected="sampled_values",
+        sampled_expected="sampled_values",
+        remove_accidental_hits="remove_accidental_hits",
+        derived={
+            "num_sampled": lambda i: len(i["sampled"]),
+            "num_classes": lambda i: len(i["linear_bias"]),
+            "num_true": lambda i: i["target"].shape[1],
+        },
+        **options,
+    )
+
+
 NN = surface(
     "tf.nn",
     [
@@ -151,6 +170,17 @@ NN = surface(
         ),
         # "Computes half the L2 norm of a tensor without the sqrt: output = sum(t ** 2) / 2"
         bind("l2_loss", "l2_loss", "input", reductions=(Spelling("default", "sum"),)),
+        _sampled("sampled_softmax", "sampled_softmax_loss"),
+        _sampled("nce", "nce_loss"),
+    ],
+)
+
+V1_NN = surface(
+    "tf.compat.v1.nn",
+    [
+        _sampled(function, callable, fixed={"partition_strategy": strategy})
+        for function, callable in (("sampled_softmax", "sampled_softmax_loss"), ("nce", "nce_loss"))
+        for strategy in ("mod", "div")
     ],
 )
 
@@ -252,7 +282,14 @@ class TensorFlowAdapter(Adapter):
     module = "tensorflow"
     requirement = "tensorflow-cpu"
     distributions = ("tensorflow-cpu", "tensorflow", "tensorflow-intel")
-    bindings: ClassVar[tuple[Binding, ...]] = (*NN, *MATH, *NUMPY, *V1_LOSSES, *KERAS)
+    bindings: ClassVar[tuple[Binding, ...]] = (
+        *NN,
+        *V1_NN,
+        *MATH,
+        *NUMPY,
+        *V1_LOSSES,
+        *KERAS,
+    )
     preamble = "import numpy as np\nimport tensorflow as tf"
 
     def start(self) -> None:

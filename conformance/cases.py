@@ -125,6 +125,8 @@ def _dimensions(
     dims["T"] = (2 * dims["L"][0] + 1 + source.integer(0, 2),)
     dims["C"] = (max(dims["C"][0], params.get("blank", 0) + 2),) if "L" in tokens else dims["C"]
     dims["G"] = (params.get("groups", 1) * source.integer(1, 3),)
+    if "R" in tokens:  # true classes, and candidates that are sampled
+        dims |= {"R": (source.integer(1, 3),), "Q": (source.integer(1, 5),)}
     return dims
 
 

@@ -262,20 +262,27 @@ def _together(
         results = compute({**arguments, **stacked})
         yield from ({n: r[at] for n, r in results.items()} for at in range(len(changes)))
         return
-    copies = bool(function.facts.get("copies"))
+    if function.facts.get("copies"):
+        held = {n: a for n, a in arrays.items() if n != "weight"}
+        many = [change for change in changes if "weight" not in change]
+        copies = {n: np.stack([change.get(n, a) for change in many]) for n, a in held.items()}
+        results = compute({**arguments, **copies})
+        each = ({n: r[at] for n, r in results.items()} for at in range(len(many)))
+        yield from (
+            compute({**arguments, **change}) if "weight" in change else next(each)
+            for change in changes
+        )
+        return
     batched = all("N" in tokens or tokens == ["C"] for tokens in shapes.values())
-    if not copies and (not batched or "N" in function.coupled):
+    if not batched or "N" in function.coupled:
         yield from (compute({**arguments, **change}) for change in changes)
         return
     axes = {n: t.index("N") for n, t in shapes.items() if "N" in t} | {_COTANGENT: 0, "": 0}
-    if copies:  # one behind the other along a new axis, not along that of the batch
-        arrays = {n: a[None] for n, a in arrays.items() if n != "weight"}
-        axes = dict.fromkeys((*arrays, ""), 0)
     alone = [any(n not in axes for n in change) for change in changes]
-    size = 1 if copies else first.shape[axes[next(iter(function.inputs))]]
+    size = first.shape[axes[next(iter(function.inputs))]]
     rows = [change for change, lone in zip(changes, alone, strict=True) if not lone]
     stacked = {
-        n: np.concatenate([np.reshape(change.get(n, a), a.shape) for change in rows], axis=axes[n])
+        n: np.concatenate([change.get(n, a) for change in rows], axis=axes[n])
         for n, a in arrays.items()
         if n in axes and rows
     }
@@ -285,7 +292,7 @@ def _together(
         if lone:
             yield compute({**arguments, **change})
         else:
-            part = at if copies else range(at * size, (at + 1) * size)
+            part = range(at * size, (at + 1) * size)
             yield {n: np.take(r, part, axis=axes[n]) for n, r in results.items()}
             at += 1
 

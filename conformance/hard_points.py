@@ -474,6 +474,9 @@ def _row_input(
     bits: Bits,
 ) -> Array:
     count, width = base.shape
+    if {"R", "Q"} & set(spec.shape.split()):  # of sampled losses: two true classes, four candidates
+        of_rows = (count, 2) if "N" in spec.shape else (4,)
+        return bits.choice(range(width) if kind == "class_index" else CORNERS[kind], *of_rows)
     if kind == "class_index":
         index = (np.arange(count) + bits.choice(range(width), count)) % width
         ignored = params.get("ignore_index", -100)

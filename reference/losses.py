@@ -2220,15 +2220,16 @@ Logits = tuple[Array, Array]
 
 
 def _logits(input: Array, linear_weight: Array, linear_bias: Weight) -> Logits:
-    """Wx + b as (N, C, *K), and what its rounding lost: in the widest precision, as if in twice it.
-
-    NaN where two logits are infinite and largest: which is larger, nothing says.
-    """
+    """Wx + b as (N, C, *K), and what its rounding lost: in the widest precision, as if in twice it."""
     bias = None if linear_bias is None else _wide(linear_bias)
-    z, low = primitives.affine(_wide(input), _wide(linear_weight), bias)
-    classes = input.ndim - 1
-    at_top = z == np.max(z, axis=classes, keepdims=True)
-    unordered = np.isinf(z) & at_top & (at_top.sum(axis=classes, keepdims=True) > 1)
+    return primitives.affine(_wide(input), _wide(linear_weight), bias)
+
+
+def _ordered(logits: Logits, axis: int) -> Logits:
+    """NaN where two logits are infinite and largest: which is larger, nothing says."""
+    z, low = logits
+    at_top = z == np.max(z, axis=axis, keepdims=True)
+    unordered = np.isinf(z) & at_top & (at_top.sum(axis=axis, keepdims=True) > 1)
     return np.where(unordered, np.nan, z), low
 
 
@@ -2287,8 +2288,8 @@ def linear_cross_entropy(
     Targets, class weights, ``ignore_index``, ``label_smoothing`` and the mean are those of
     cross_entropy.
     """
-    z, low = _logits(input, linear_weight, linear_bias)
     axis = input.ndim - 1
+    z, low = _ordered(_logits(input, linear_weight, linear_bias), axis)
     hot = _wide(target) if target.dtype.kind == "f" else target
     y, counted = _soft_target(z, hot, ignore_index, label_smoothing, axis)
     w = along(weight, z.ndim, axis, z.dtype)
@@ -2324,8 +2325,8 @@ def _(
     ignore_index: int,
     label_smoothing: float,
 ) -> dict[str, Array]:
-    z, low = _logits(input, linear_weight, linear_bias)
     axis = input.ndim - 1
+    z, low = _ordered(_logits(input, linear_weight, linear_bias), axis)
     hot = _wide(target) if target.dtype.kind == "f" else target
     y, counted = _soft_target(z, hot, ignore_index, label_smoothing, axis)
     w = along(weight, z.ndim, axis, z.dtype)
@@ -2708,3 +2709,229 @@ def _(
     doubt = doubt + np.abs(pairs.slope) + np.abs(pairs.high)
     each = _squashed(z, lost)[1][:, None] * share * (np.abs(pairs.slope) * doubt + 2 * gamma)
     return {"input": ((each + each.T) @ np.abs(_wide(input))).astype(input.dtype)}
+
+
+_SAMPLED = {
+    "input": tensor("feature", shape="N D"),
+    "linear_weight": tensor("feature", shape="C D"),
+    "linear_bias": tensor("real", shape="C"),
+    "target": tensor("class_index", shape="N R"),
+    "sampled": tensor("class_index", shape="Q"),
+    "true_expected": tensor("positive", shape="N R", differentiable=False),
+    "sampled_expected": tensor("positive", shape="Q", differentiable=False),
+}
+
+
+def _candidates(
+    target: Array,
+    sampled: Array,
+    true_expected: Array,
+    sampled_expected: Array,
+    remove_accidental_hits: bool,
+) -> tuple[Array, Array, Array]:
+    """The classes of the R true candidates and the Q sampled ones, their expected counts, and which
+    of them stay: all, or all but the sampled ones that are true."""
+    spread = (*target.shape[:-1], sampled.shape[-1])
+
+    def beside(true: Array, drawn: Array) -> Array:
+        return np.concatenate([true, np.broadcast_to(drawn[..., None, :], spread)], axis=-1)
+
+    hits = (sampled[..., None, :, None] == target[..., :, None, :]).any(axis=-1)
+    hits = np.concatenate([np.zeros(target.shape, bool), hits], axis=-1)
+    kept = ~hits if remove_accidental_hits else np.ones_like(hits)
+    return beside(target, sampled), _wide(beside(true_expected, sampled_expected)), kept
+
+
+def _by_class(each: Array, classes: Array, like: Array) -> Array:
+    """What the candidates of each class have together."""
+    hot = classes[..., None] == np.arange(like.shape[-2])
+    return np.where(hot, each[..., None], 0).sum(axis=-2)
+
+
+@loss(
+    inputs=_SAMPLED,
+    params={"remove_accidental_hits": one_of(True, False)},
+    coupled="N C D R Q",  # in the gradients with respect to the layer
+    copies=True,
+    nonnegative=True,
+    source="Jean et al. 2015, arXiv:1412.2007; tf.nn.sampled_softmax_loss",
+)
+def sampled_softmax(
+    input: Array,
+    linear_weight: Array,
+    linear_bias: Array,
+    target: Array,
+    sampled: Array,
+    true_expected: Array,
+    sampled_expected: Array,
+    *,
+    remove_accidental_hits: bool = True,
+) -> Array:
+    """−1/R·Σ_r log softmax(z)_r over the R true classes and the Q candidates sampled, with
+    z = Wx + b − log(expected count).
+
+    A candidate that is a true class is left out where ``remove_accidental_hits``. The expected
+    counts are the sampler's, and no variables.
+    """
+    drawn = _candidates(target, sampled, true_expected, sampled_expected, remove_accidental_hits)
+    log_p = primitives.log_softmax(*_class_logits(input, linear_weight, linear_bias, *drawn))
+    # of its class, a candidate has the share 1/(1 + E·Σ 1/E) with the sum over the others
+    classes, expected, kept = drawn
+    true = target.shape[-1]
+    same = (classes[..., None, :] == target[..., :, None]) & kept[..., None, :]
+    same &= np.arange(kept.shape[-1]) != np.arange(true)[:, None]
+    others = np.where(same, 1 / expected[..., None, :], 0).sum(axis=-1)
+    shares = -np.log1p(times(others, expected[..., :true]))
+    terms = np.take_along_axis(log_p, target, axis=-1) + shares
+    return -(terms.sum(axis=-1) / true).astype(input.dtype)
+
+
+def _class_logits(
+    input: Array,
+    linear_weight: Array,
+    linear_bias: Array,
+    classes: Array,
+    expected: Array,
+    kept: Array,
+) -> tuple[Array, int, Array]:
+    """Wx + b + log Σ 1/(expected count) of the candidates of each class, −∞ where it has none, the
+    axis of classes, and what the logits' rounding lost: what candidates share cannot cancel."""
+    odds = _by_class(np.where(kept, 1 / expected, 0), classes, linear_weight)
+    z, low = _logits(input, linear_weight, linear_bias)
+    z, lost = two_sum(z, np.log(odds))
+    z, low = two_sum(np.where(odds == 0, -np.inf, z), np.where(odds == 0, 0, low + lost))
+    z, low = _ordered((z, low), -1)
+    return z, -1, low
+
+
+@sampled_softmax.pullback
+def _(
+    cotangent: Array,
+    input: Array,
+    linear_weight: Array,
+    linear_bias: Array,
+    target: Array,
+    **given: Any,
+) -> dict[str, Array]:
+    layer = input, linear_weight, linear_bias
+    z, axis, low = _class_logits(*layer, *_candidates(target, **given))
+    true = z.dtype.type(target.shape[-1])
+    y = _by_class(np.ones_like(target), target, linear_weight) / true
+    pulled = primitives.log_softmax_pullback(y, z, axis, low)
+    return _through_linear(-cotangent[..., None] * pulled, *layer)
+
+
+def _sampled_logits(
+    input: Array, linear_weight: Array, linear_bias: Array, target: Array, **given: Any
+) -> tuple[Array, Array, Array, Array]:
+    """Wx + b − log(expected count) of each candidate, −∞ of those that are left out; what its
+    rounding lost; the classes; and 1/R for true candidates, 0 for sampled ones."""
+    classes, expected, kept = _candidates(target, **given)
+    z, low = (
+        np.take_along_axis(part, classes, axis=-1)
+        for part in _logits(input, linear_weight, linear_bias)
+    )
+    z, lost = two_sum(z, -np.log(expected))
+    z, low = two_sum(np.where(kept, z, -np.inf), np.where(kept, low + lost, 0))
+    true = target.shape[-1]
+    return z, low, classes, np.where(np.arange(z.shape[-1]) < true, 1 / z.dtype.type(true), 0)
+
+
+@sampled_softmax.intermediate
+def _(**arguments: Any) -> Array:
+    z, _, _, y = _sampled_logits(**arguments)
+    top = np.abs(np.max(z, axis=-1, keepdims=True))
+    terms = times(y, np.abs(z) + top + 1)  # z − logsumexp(z)
+    return terms.sum(axis=-1).astype(arguments["input"].dtype)
+
+
+@sampled_softmax.gradient_intermediate
+def _(**arguments: Any) -> dict[str, Array]:
+    z, low, classes, y = _sampled_logits(**arguments)
+    return _sampled_intermediate(y + primitives.softmax(z, -1, low), classes, **arguments)
+
+
+def _sampled_intermediate(
+    terms: Array, classes: Array, input: Array, linear_weight: Array, **_: Any
+) -> dict[str, Array]:
+    each = _by_class(terms, classes, linear_weight)
+    return _through_linear_intermediate(each, input, linear_weight)
+
+
+@loss(
+    inputs=_SAMPLED,
+    params={"remove_accidental_hits": one_of(False, True)},
+    coupled="N C D R Q",
+    copies=True,
+    nonnegative=True,
+    source="Gutmann & Hyvärinen 2010, proceedings.mlr.press/v9/gutmann10a; tf.nn.nce_loss",
+)
+def nce(
+    input: Array,
+    linear_weight: Array,
+    linear_bias: Array,
+    target: Array,
+    sampled: Array,
+    true_expected: Array,
+    sampled_expected: Array,
+    *,
+    remove_accidental_hits: bool = False,
+) -> Array:
+    """Σ over the R true classes and the Q candidates sampled of log(1 + eᶻ) − y·z, with
+    z = Wx + b − log(expected count), y = 1/R for true classes, 0 for candidates.
+
+    A candidate that is a true class is left out where ``remove_accidental_hits``. The expected
+    counts are the sampler's, and no variables.
+    """
+    z, low, _, y = _sampled_logits(
+        *(input, linear_weight, linear_bias, target),
+        sampled=sampled,
+        true_expected=true_expected,
+        sampled_expected=sampled_expected,
+        remove_accidental_hits=remove_accidental_hits,
+    )
+    above, below = (
+        primitives.softplus(sign * z) + sign * low * primitives.sigmoid(sign * z)
+        for sign in (1, -1)
+    )
+    return (times(1 - y, above) + times(y, below)).sum(axis=-1).astype(input.dtype)
+
+
+@nce.pullback
+def _(
+    cotangent: Array,
+    input: Array,
+    linear_weight: Array,
+    linear_bias: Array,
+    target: Array,
+    **given: Any,
+) -> dict[str, Array]:
+    """Σσ(z) − y: whole numbers over R, and σ(−|z|) for what they miss."""
+    layer = input, linear_weight, linear_bias
+    z, low, classes, y = _sampled_logits(*layer, target, **given)
+    true = z.dtype.type(target.shape[-1])
+    side = np.where(z >= 0, 1, -1)
+    away = _sigmoid(-np.abs(z), -side * low)
+    whole = np.where(z >= 0, true, 0) - (y > 0)
+    slope = _by_class(whole, classes, linear_weight) / true
+    slope = slope - _by_class(side * away, classes, linear_weight)
+    return _through_linear(cotangent[..., None] * slope, *layer)
+
+
+def _sigmoid(z: Array, low: Array) -> Array:
+    """σ(z + low)."""
+    s = primitives.sigmoid(z)
+    return s + low * s * primitives.sigmoid(-z)
+
+
+@nce.intermediate
+def _(**arguments: Any) -> Array:
+    z, _, _, y = _sampled_logits(**arguments)
+    terms = np.maximum(z, 0) + times(y, np.abs(z))  # max(z, 0) − y·z
+    return terms.sum(axis=-1).astype(arguments["input"].dtype)
+
+
+@nce.gradient_intermediate
+def _(**arguments: Any) -> dict[str, Array]:
+    z, low, classes, y = _sampled_logits(**arguments)
+    return _sampled_intermediate(y + _sigmoid(z, low), classes, **arguments)  # σ − y

@@ -769,6 +769,25 @@ LINEAR: list[Mutant] = [
     Mutant("weight-gradient-in-bfloat16", LCE, G, "accumulated in 8 bits", pullback=spoilt(LCE, lambda g, c, **_: to_bfloat16(g), "linear_weight")),
 ]  # fmt: skip
 
+
+def unexpected(a: dict[str, Any]) -> dict[str, Any]:
+    """Expected counts of 1."""
+    return a | {n: np.ones_like(a[n]) for n in ("true_expected", "sampled_expected")}
+
+
+SS = "sampled_softmax"
+
+SAMPLED: list[Mutant] = [
+    Mutant("expected-counts-ignored", SS, V, "log Q is not subtracted", prepare=unexpected),
+    Mutant("hits-kept", SS, V, "accidental hits stay", prepare=edit(remove_accidental_hits=lambda a: False)),
+    Mutant("sum-over-true-classes", SS, V, "1/R forgotten", formula=lambda target, **a: target.shape[1] * F[SS](target=target, **a)),
+    Mutant("bias-of-the-others", SS, G, "true classes do not train their bias", pullback=lambda c, target, **a: {n: g + np.bincount(target.ravel(), np.repeat(c, target.shape[1]), len(g)) / target.shape[1] if n == "linear_bias" else g for n, g in F[SS].gradients(c, target=target, **a).items()}),
+    Mutant("expected-counts-ignored", "nce", V, "log Q is not subtracted", prepare=unexpected),
+    Mutant("mean-over-candidates", "nce", V, "mean for the sum", formula=lambda target, sampled, **a: F["nce"](target=target, sampled=sampled, **a) / (target.shape[1] + len(sampled))),
+    Mutant("true-labels-one", "nce", V, "the candidates once for every true class", formula=lambda target, true_expected, **a: sum(F["nce"](target=target[:, r : r + 1], true_expected=true_expected[:, r : r + 1], **a) for r in range(target.shape[1]))),
+    Mutant("bias-gradient-missing", "nce", G, "the bias is not trained", pullback=spoilt("nce", lambda g, c, **_: 0 * g, "linear_bias")),
+]  # fmt: skip
+
 MUTANTS = [
     *HELD,
     *ACTIVATIONS,
@@ -779,6 +798,7 @@ MUTANTS = [
     *EMBEDDINGS,
     *SEQUENCES,
     *LINEAR,
+    *SAMPLED,
 ]
 
 #: the textbook's formulas, which cancel: as good as they can be in this precision, and no better

@@ -193,10 +193,13 @@ def refuse(function: Function, arguments: Arguments) -> None:
     if "linear_weight" in arguments:  # its logits
         first = np.zeros((len(first), *arguments["linear_weight"].shape[:-1]))
     if target.dtype.kind == "i" and {"class_index"} & set(spec.kinds):
-        ignored = target == arguments.get("ignore_index", -1000)
-        if np.any(((target < 0) | (target >= first.shape[axis])) & ~ignored):
-            raise ValueError("class index out of range")
+        for index in (target, arguments.get("sampled", target)):
+            ignored = index == arguments.get("ignore_index", -1000)
+            if np.any(((index < 0) | (index >= first.shape[axis])) & ~ignored):
+                raise ValueError("class index out of range")
         expected = first.shape[:axis] + first.shape[axis + 1 :]
+        if "sampled" in arguments:  # any number of true classes
+            expected = (len(first), *target.shape[1:])
     elif spec.shape == "N":
         expected = first.shape[:1]
     else:

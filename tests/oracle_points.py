@@ -417,6 +417,24 @@ CASES: dict[str, list[Case]] = {
         case(input=[[[1.0, 1e8], [ABOVE_ONE, 1.0]]], target=[[[1.0, 0.0], [0.0, 1e-8]]]),
         case(input=[3.0, 1e200], target=[1.0, 2.0]),
     ],
+    **{
+        name: [
+            case(
+                {"remove_accidental_hits": removed},
+                input=_VECTORS[:3],
+                linear_weight=layer,
+                linear_bias=[0.5, -1.0, 2.0],
+                target=target,
+                sampled=[1, 0, 1, 2],
+                true_expected=np.linspace(0.1, 3, 3 * len(target[0])).reshape(3, -1),
+                sampled_expected=[0.3, 1e-9, 1e6, 2.7],
+            )
+            for removed in (True, False)
+            for layer in (_VECTORS[2:], _NEAR)
+            for target in ([[0], [2], [1]], [[1, 1], [0, 2], [2, 2]])
+        ]
+        for name in ("sampled_softmax", "nce")
+    },
 }
 
 #: what only a dialect sets, drawn beside the parameters of the catalogue
@@ -462,7 +480,7 @@ ELEMENTS: dict[str, st.SearchStrategy] = {
     "sign": st.sampled_from(SIGN),
     "bit": st.sampled_from([0.0, 1.0]),
 }
-SIZES = {"N": 2, "C": 3, "P": 2, "G": 12, "D": 3, "T": 3, "L": 2, "1": 1}
+SIZES = {"N": 2, "C": 3, "P": 2, "G": 12, "D": 3, "T": 3, "L": 2, "R": 2, "Q": 4, "1": 1}
 
 #: an input's other encodings are asked for by a parameter
 ENCODINGS = {("hinge", "bit"): {"labels": "bit"}, ("squared_hinge", "bit"): {"labels": "bit"}}

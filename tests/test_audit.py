@@ -152,9 +152,6 @@ BACKLOG: dict[str, str] = {
     "tf.compat.v1.losses": """
         mean_pairwise_squared_error
     """,
-    "tf.nn": """
-        nce_loss sampled_softmax_loss
-    """,
     "torch.nn": """
         AdaptiveLogSoftmaxWithLoss
     """,

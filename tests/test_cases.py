@@ -169,7 +169,7 @@ def hold_indices_to_the_domain(case: Case, arguments: dict[str, Any]) -> None:
         logits = inputs["input"].shape if layer is None else (len(target), *layer.shape[:-1])
         inside = (target >= 0) & (target < logits[arguments.get("axis", 1)])
         assert (inside | (target == arguments.get("ignore_index", -1))).all()
-        assert target.ndim == len(logits) - 1
+        assert target.ndim == len(logits) - 1 or "sampled" in inputs
     elif "linear_weight" in inputs:
         assert target.shape == (len(inputs["input"]), *inputs["linear_weight"].shape[:-1])
     elif {"input", "target"} <= set(case.function.inputs) and case.function.inputs[

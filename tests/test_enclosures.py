@@ -234,8 +234,11 @@ def test_branches_enclose_both_sides_only_where_they_must() -> None:
 SIZES = {"S": (3,), "N C *K": (2, 3), "N C": (2, 3), "N D": (2, 3), "N *K": (2,), "N": (2,)}
 SIZES |= {"C": (3,), "N P *K": (2, 3), "P|1": (3,), "N G *K": (2, 4), "T N C": (4, 2, 3)}
 SIZES |= {"C *K D": (3, 3), "C *K": (3,)}
+SIZES |= {"C D": (3, 3), "N R": (2, 2), "Q": (4,)}
 WHOLE = {
     "class_index": [2, 0],
+    "N R": [[2, 0], [1, 1]],
+    "Q": [1, 0, 2, 2],
     "label_set": [[2, -1, 0], [0, 1, -1]],
     "labels": [[1, 2], [1, 1]],
     "lengths": [4, 3],
@@ -281,7 +284,7 @@ def somewhere(function: Function, params: dict[str, Any]) -> dict[str, Array]:
             defined
         )
         if kind in INTEGER_KINDS:
-            inputs[name] = np.array(WHOLE[kind])
+            inputs[name] = np.array(WHOLE.get(spec.shape, WHOLE[kind]))
         else:
             shape = SIZES[spec.shape]
             if function.facts.get("even"):

@@ -175,6 +175,8 @@ UNREAD = {
     ("nll", "input"): "log-probabilities of classes that are no target",
     ("generalized_cross_entropy", "input"): "probabilities of classes that are no target",
     ("multilabel_margin", "input"): "margins of a row whose set is empty",
+    ("sampled_softmax", "sampled_expected"): "counts of candidates that are left out",
+    ("nce", "sampled_expected"): "counts of candidates that are left out",
     ("ctc", "log_probs"): "frames beyond the input's length; classes in no alignment",
 }
 
@@ -210,6 +212,8 @@ def test_nan_in_gives_nan_out(name: str, width: type) -> None:
 UNDEFINED = {
     "cosine_embedding": "a zero vector has no direction",
     "linear_cross_entropy": "the difference of two logits, both too large",
+    "sampled_softmax": "the difference of two logits, both too large",
+    "nce": "a logit that is the difference of two products, both too large",
     "poisson_nll": "eˣ − y·x, both too large",
     "triplet_margin": "the difference of two distances, both too large",
     "triplet_margin_with_distance": "the difference of two distances, both too large",

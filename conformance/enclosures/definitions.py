@@ -41,6 +41,7 @@ from .layouts import (
     grouped,
     halves,
     rows,
+    sampled,
     sequences,
     through_linear,
     whole,
@@ -832,3 +833,40 @@ def circle(
         elif j or not remove_diagonal:
             alike.append(exp(-gamma * maximum(margin + d, 0) * (margin - d)))
     return log(1 + total(alike) * total(others))
+
+
+def _candidates(
+    input: Row,
+    linear_weight: Sequence[Row],
+    linear_bias: Row,
+    target: Sequence[int],
+    sampled: Sequence[int],
+    true_expected: Row,
+    sampled_expected: Row,
+    remove_accidental_hits: bool,
+) -> tuple[Row, Row]:
+    """The logits less log(expected count) of the true classes and of the candidates that are kept."""
+    z = _linear(input, linear_weight, linear_bias)
+    true = [z[c] - log(e) for c, e in zip(target, true_expected, strict=True)]
+    kept = [
+        (c, e)
+        for c, e in zip(sampled, sampled_expected, strict=True)
+        if not (remove_accidental_hits and c in target)
+    ]
+    return true, [z[c] - log(e) for c, e in kept]
+
+
+@define(sampled, roots=_LAYER)
+def sampled_softmax(**arguments: Any) -> Ball:
+    true, others = _candidates(**arguments)
+    return -total(log_softmax([*true, *others])[: len(true)]) / len(true)
+
+
+@define(sampled, roots=_LAYER)
+def nce(**arguments: Any) -> Ball:
+    true, others = _candidates(**arguments)
+    y = ball(1) / len(true)
+    return total(
+        [y * log(1 + exp(-z)) + (1 - y) * log(1 + exp(z)) for z in true]
+        + [log(1 + exp(z)) for z in others]
+    )

@@ -157,3 +157,14 @@ def whole_samples(at: Mapping[str, Array], params: Mapping[str, Any]) -> Cut:
     flat = {name: index.reshape(len(index), -1).tolist() for name, index in at.items()}
     samples = [dict(zip(flat, row, strict=True)) for row in zip(*flat.values(), strict=True)]
     return Cut(samples, [[n] for n in range(len(samples))], (len(samples),))
+
+
+def sampled(at: Mapping[str, Array], params: Mapping[str, Any]) -> Cut:
+    """One sample a row of the input, with the whole layer and all candidates: what has no batch
+    axis is shared."""
+    of_rows = ("input", "target", "true_expected")
+    samples = [
+        {name: (index[n] if name in of_rows else index).tolist() for name, index in at.items()}
+        for n in range(len(at["input"]))
+    ]
+    return Cut(samples, [[n] for n in range(len(samples))], (len(samples),))
