@@ -405,6 +405,16 @@ LAYERS = surface(
         bind("elu", "ELU", "x", fixed=_OWN, alpha="alpha"),
         bind("softmax", "Softmax", "x", fixed=_OWN, axis="axis"),
         bind(
+            "masked_softmax",
+            "Softmax",
+            "x",
+            fixed=_OWN,
+            mask="mask",
+            axis="axis",
+            at_call="mask",
+            label="Softmax(mask)",
+        ),
+        bind(
             "prelu",
             "PReLU",
             "x",

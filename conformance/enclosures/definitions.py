@@ -634,3 +634,10 @@ def thresholded_relu(x: Ball, max_value: Ball, threshold: Ball, slope: Ball) -> 
         return minimum(x, max_value) if coefficient(max_value, 0).is_finite() else x
 
     return _beyond(x - threshold, lambda: slope * (x - threshold), above)
+
+
+@define(rows(-1, gives="row"), discrete="mask", roots="x", differences="x")
+def masked_softmax(x: Row, mask: Row, axis: int = -1) -> Row:
+    e = [exp(t) if sign(m) else arb(0) for t, m in zip(x, mask, strict=True)]
+    every = total(e)
+    return [t / every if any(map(sign, mask)) else arb(0) for t in e]
