@@ -336,7 +336,7 @@ def _cross_entropies() -> list[Binding]:
 
 def _rectified(name: str, own: Mapping[str, Any] = NOTHING) -> list[Binding]:
     """ReLU with its slope, its threshold and its maximum."""
-    both = {"threshold": "threshold", "slope": "negative_slope"}
+    both: dict[str, Any] = {"threshold": "threshold", "slope": "negative_slope"}
     return [
         bind(
             "leaky_relu",
