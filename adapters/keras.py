@@ -450,10 +450,10 @@ class KerasAdapter(Adapter):
     distributions = ("keras",)
     bindings: ClassVar[tuple[Binding, ...]] = (
         *ACTIVATIONS,
-        *OPS,
-        *LAYERS,
         *FUNCTIONS,
         *CLASSES,
+        *LAYERS,
+        *OPS,
     )
     preamble = "import numpy as np\nimport keras"
 
