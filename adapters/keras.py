@@ -461,7 +461,7 @@ def _cross_entropies(backend: str) -> list[Binding]:
 
 def _rectified(name: str, own: Mapping[str, Any] = NOTHING) -> list[Binding]:
     """ReLU with its slope, its threshold and its maximum."""
-    both = {"threshold": "threshold", "slope": "negative_slope"}
+    both: dict[str, Any] = {"threshold": "threshold", "slope": "negative_slope"}
     return [
         bind(
             "leaky_relu",
@@ -531,6 +531,16 @@ LAYERS = surface(
         bind("elu", "ELU", "x", fixed=_OWN, alpha="alpha"),
         bind("softmax", "Softmax", "x", fixed=_OWN, axis="axis"),
         bind(
+            "masked_softmax",
+            "Softmax",
+            "x",
+            fixed=_OWN,
+            mask="mask",
+            axis="axis",
+            at_call="mask",
+            label="Softmax(mask)",
+        ),
+        bind(
             "prelu",
             "PReLU",
             "x",
@@ -548,10 +558,10 @@ def _bindings(backend: str) -> tuple[Binding, ...]:
     """Every row of Keras on that backend."""
     return (
         *ACTIVATIONS,
-        *surface("keras.ops", _ops(backend)),
-        *LAYERS,
         *surface("keras.losses", _losses(functional=True, backend=backend)),
         *surface("keras.losses", _losses(functional=False, backend=backend), style="class"),
+        *LAYERS,
+        *surface("keras.ops", _ops(backend)),
     )
 
 

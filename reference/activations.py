@@ -954,3 +954,31 @@ def _(x: Array, *, max_value: float, threshold: float, slope: float) -> Array:
 @thresholded_relu.kinks
 def _(max_value: float, threshold: float, slope: float) -> dict[str, list[float]]:
     return {"x": [v for v in (threshold, max_value) if np.isfinite(v)]}
+
+
+@activation(
+    inputs={"x": tensor("logits"), "mask": tensor("bit")},
+    params={"axis": axis()},
+    coupled="axis",
+    range=(0, 1),
+    source="keras.layers.Softmax",
+)
+def masked_softmax(x: Array, mask: Array, *, axis: int = -1) -> Array:
+    """exp(xᵢ) / Σⱼ exp(xⱼ) over those along ``axis`` whose mask is 1; 0 for the others, and where none is."""
+    return np.where(mask > 0.5, primitives.softmax(_masked(x, mask), axis), 0)
+
+
+@masked_softmax.pullback
+def _(cotangent: Array, x: Array, mask: Array, *, axis: int) -> dict[str, Array]:
+    kept = np.where(mask > 0.5, cotangent, 0)
+    gradient = softmax.gradients(kept, x=_masked(x, mask), axis=axis)["x"]
+    return {"x": np.where(mask > 0.5, gradient, 0)}
+
+
+def _masked(x: Array, mask: Array) -> Array:
+    return np.where(mask > 0.5, x, -np.inf)
+
+
+@masked_softmax.gradient_intermediate
+def _(x: Array, mask: Array, *, axis: int) -> dict[str, Array]:
+    return {"x": 2 * masked_softmax.formula(x, mask, axis=axis)}  # c − Σ p·c

@@ -294,6 +294,11 @@ CASES: dict[str, list[Case]] = {
     ],
     "l2_loss": [grid(input=REAL)],
     "soft_shrink": [grid({"threshold": v}, x=REAL) for v in (0.5, 0.0, 1.0)],
+    "masked_softmax": [
+        case(x=ROWS, mask=np.array(ROWS) > -1.0),
+        case({"axis": 0}, x=np.transpose(ROWS[1:6]), mask=np.transpose(ROWS[1:6]) < 2.0),
+        case(x=ROWS[1], mask=[1.0, 0.0, 1.0]),
+    ],
     "thresholded_relu": [
         grid({"max_value": m, "threshold": t, "slope": s}, x=REAL)
         for m, t, s in ((np.inf, 1.0, 0.0), (6.0, 0.5, 0.1), (3.7, 0.0, 1.0), (0.1, 2.0, 0.3))

@@ -352,6 +352,7 @@ MUTANTS: list[Mutant] = [
     Mutant("quotient-rule", "mean_absolute_percentage_error", "1/y + (x − y)/y² cancels", gradient=lambda c, input, target, epsilon: np.where(np.abs(target) < epsilon, F["mean_absolute_percentage_error"].gradients(c, input=input, target=target, epsilon=epsilon)["target"], -c * np.sign(input - target) * np.sign(target) * (1 / target + (input - target) / target**2) * 100 * np.sign(target)), of="target"),
     Mutant("expanded", "squared_hinge", "1 − 2yx + x² cancels", lambda input, target, labels: np.where(rooms._signs(target, labels) * input < 1, 1 - 2 * rooms._signs(target, labels) * input + input**2, 0)),
     Mutant("half-at-last", "l2_loss", "the square overflows before the half", lambda input: input**2 / 2, in_=FLOAT64),
+    Mutant("fill-of-minus-1e9", "masked_softmax", "a large number for −∞", lambda x, mask, axis: mask * softmax(np.where(mask > 0.5, x, -1e9), axis)),
     Mutant("expanded", "thresholded_relu", "slope·x − slope·θ cancels", lambda x, max_value, threshold, slope: np.where(x > threshold, np.minimum(x, max_value), slope * x - x.dtype.type(slope) * threshold)),
     Mutant("sum-of-absolutes", "soft_shrink", "x − (|x + λ| − |x − λ|)/2 cancels", lambda x, threshold: x - (np.abs(x + threshold) - np.abs(x - threshold)) / 2),
     Mutant("two-logarithms", "mean_squared_logarithmic_error", "log(1 + x) − log(1 + y) cancels", lambda input, target, epsilon: (np.log(1 + np.maximum(input, epsilon)) - np.log(1 + np.maximum(target, epsilon))) ** 2),

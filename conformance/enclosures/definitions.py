@@ -870,3 +870,10 @@ def nce(**arguments: Any) -> Ball:
         [y * log(1 + exp(-z)) + (1 - y) * log(1 + exp(z)) for z in true]
         + [log(1 + exp(z)) for z in others]
     )
+
+
+@define(rows(-1, gives="row"), discrete="mask", roots="x", differences="x")
+def masked_softmax(x: Row, mask: Row, axis: int = -1) -> Row:
+    e = [exp(t) if sign(m) else arb(0) for t, m in zip(x, mask, strict=True)]
+    every = total(e)
+    return [t / every if any(map(sign, mask)) else arb(0) for t in e]
