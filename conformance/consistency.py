@@ -184,6 +184,8 @@ def _lengths(c: _Comparison, case: Case) -> None:
         return
     if case.function.coupled and "x" in case.inputs and not _axis(subject, case):
         return  # no axis is a batch
+    if case.function.facts.get("among_samples"):
+        return
     for count in LENGTHS[:-1]:
         part = _part(case, count)
         call = subject.call(part)
