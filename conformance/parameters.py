@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ..adapters.interface import Adapter, Binding
+from ..adapters.interface import DTYPE, Adapter, Binding
 from ..reference import catalogue
 from ..reference.function import Domain
 from .audit import reviewed
@@ -40,8 +40,9 @@ def reach(frameworks: Iterable[Adapter]) -> pd.DataFrame:
         for name, domain, default in listed:
             for surface in dict.fromkeys(b.surface.name for b in own):
                 here = [b for b in own if b.surface.name == surface]
-                found = "; ".join(dict.fromkeys(_reached(b, name, default) for b in here))
-                rows.append((function.name, name, domain, default, surface, found))
+                rows.append(
+                    (function.name, name, domain, default, surface, _cell(here, name, default))
+                )
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -49,6 +50,22 @@ def domain_of(domain: Domain) -> str:
     """A domain in words."""
     words = {"dialect": "set by the surface", "axis": "any axis"}
     return words.get(domain.name, str(domain))
+
+
+def _cell(bindings: Iterable[Binding], name: str, default: str) -> str:
+    """What the callables of one surface take, or which options of theirs stand for which value."""
+    found: dict[str, str] = {}
+    for binding in bindings:
+        options = (f"{k}={v!r}" for k, v in binding.fixed.items() if v is not DTYPE)
+        found.setdefault(_reached(binding, name, default), ", ".join(options))
+    if len(found) == 1:
+        return next(iter(found))
+    return "; ".join(
+        f"{text.removeprefix('always ')} with `{options}`"
+        if options
+        else text.removeprefix("always ")
+        for text, options in found.items()
+    )
 
 
 def _reached(binding: Binding, name: str, default: str) -> str:
