@@ -548,7 +548,7 @@ def _simplex(e: Examination) -> Iterator[Statement]:
     yield Rule("a draw has the shape of the logits", y.shape == x.shape)
     yield Rule("a draw of finite logits is finite", bool(known.all()))
     lost = np.count_nonzero(~known.all(axis=axis))
-    yield Rule("at most one draw of a case is not finite", lost <= 1)
+    yield Rule("at most one draw of a case is not finite", bool(lost <= 1))
     if e.params["hard"]:
         corner = ((y == 0) | (y == 1)).all(axis=axis) & (total == 1)
         yield Rule("a hard draw is one-hot", bool((corner | np.isnan(total)).all()))
