@@ -402,6 +402,17 @@ FUNCTIONAL = surface(
         bind("softmin", "softmin", "x", axis="dim"),
         bind("softmin", "softmin", "x", dialect=implicit_axis, label="softmin(dim=None)"),
         bind("glu", "glu", "x", axis="dim"),
+        bind("gumbel_softmax", "gumbel_softmax", "x", tau="tau", axis="dim", random=True),
+        bind(
+            "gumbel_softmax",
+            "gumbel_softmax",
+            "x",
+            tau="tau",
+            axis="dim",
+            fixed={"hard": True},
+            dialect={"hard": True},
+            random=True,
+        ),
         *_losses(functional=True),
         *_linear_cross_entropy(functional=True),
     ],
@@ -533,6 +544,7 @@ class TorchAdapter(Adapter):
         import torch
 
         torch.set_num_threads(1)
+        torch.manual_seed(0)  # what is drawn at random is the same in another run
 
     def tensor(self, array: np.ndarray) -> Any:
         import torch

@@ -106,6 +106,11 @@ class Examination:
 
     def gradient(self, name: str) -> tuple[Array, Array]:
         """The callable's gradient by an input, and the upstream cotangent."""
+        _, gradient, upstream = self.differentiated(name)
+        return gradient, upstream
+
+    def differentiated(self, name: str) -> tuple[Array, Array, Array]:
+        """Value and gradient of one call, and the upstream cotangent."""
         subject = self.m.subject
         outcome = subject.adapter.execute(
             subject.call(self.case),
@@ -115,8 +120,11 @@ class Examination:
         if outcome.error is not None or outcome.value is None or name not in outcome.gradients:
             raise Inapplicable
         upstream = cotangent(outcome.value.shape, subject.kind)
-        return outcome.gradients[name].astype(subject.kind.oracle), upstream.astype(
-            subject.kind.oracle
+        wide = subject.kind.oracle
+        return (
+            outcome.value.astype(wide),
+            outcome.gradients[name].astype(wide),
+            upstream.astype(wide),
         )
 
     @staticmethod
@@ -130,21 +138,25 @@ class Examination:
 Statement = Equation | Rule
 Property = Callable[[Examination], Iterator[Statement]]
 _PROPERTIES: list[tuple[Callable[[Function], bool], Property]] = []
+#: what must hold of every draw of a random function, and of their distribution
+_DRAWS: list[tuple[Callable[[Function], bool], Property]] = []
 
 
-def holds_for(applies: Callable[[Function], bool]) -> Callable[[Property], Property]:
-    """Register a property of the functions for which ``applies`` says so."""
+def holds_for(
+    applies: Callable[[Function], bool], *, draws: bool = False
+) -> Callable[[Property], Property]:
+    """Register a property of the functions for which ``applies`` says so, or of their draws."""
 
     def register(prop: Property) -> Property:
-        _PROPERTIES.append((applies, prop))
+        (_DRAWS if draws else _PROPERTIES).append((applies, prop))
         return prop
 
     return register
 
 
-def properties_of(function: Function) -> list[Property]:
-    """The properties that are claimed of a function."""
-    return [prop for applies, prop in _PROPERTIES if applies(function)]
+def properties_of(function: Function, *, draws: bool = False) -> list[Property]:
+    """The properties that are claimed of a function, or of its draws."""
+    return [prop for applies, prop in (_DRAWS if draws else _PROPERTIES) if applies(function)]
 
 
 def named(*names: str) -> Callable[[Function], bool]:
@@ -169,8 +181,7 @@ def judge(m: Measurement, case: Case) -> None:
         m.raised(case, call, probe)
         return
     examination = Examination(m, case)
-    properties = [every_draw] if m.subject.binding.random else properties_of(m.subject.function)
-    for prop in properties:
+    for prop in properties_of(m.subject.function, draws=m.subject.binding.random):
         try:
             statements = list(prop(examination))
         except Inapplicable:
@@ -257,7 +268,7 @@ def _symmetric(e: Examination) -> Iterator[Statement]:
     yield Equation("f(x, y) = f(y, x)", other, y, np.abs(y))
 
 
-@holds_for(lambda f: f.name in ("softmax", "log_softmax", "softmin", "cross_entropy"))
+@holds_for(named("softmax", "log_softmax", "softmin", "gumbel_softmax", "cross_entropy"))
 def _shift_invariant(e: Examination) -> Iterator[Statement]:
     name = "x" if "x" in e.case.inputs else "input"
     kind = e.m.subject.kind
@@ -331,7 +342,7 @@ def _smooth_at_joints(e: Examination) -> Iterator[Statement]:
     yield Equation("gradient continuous at the joint", sides[0], sides[1], 2 * np.abs(sides[1]))
 
 
-@holds_for(named("softmax", "softmin"))
+@holds_for(named("softmax", "softmin", "gumbel_softmax"))
 def _rows_sum_to_one(e: Examination) -> Iterator[Statement]:
     axis = e.params["axis"]
     total = e.value().sum(axis=axis)
@@ -503,8 +514,12 @@ def _reductions_agree(e: Examination) -> Iterator[Statement]:
 
 # -- random functions ----------------------------------------------------------------------------------
 
+#: how many draws tell their distribution
+DRAWS = 1 << 14
 
-def every_draw(e: Examination) -> Iterator[Statement]:
+
+@holds_for(named("rrelu"), draws=True)
+def _slopes(e: Examination) -> Iterator[Statement]:
     """Randomised leaky ReLU in training: what must hold of each draw, and of their distribution."""
     kind = e.m.subject.kind
     lower, upper = e.params["lower"], e.params["upper"]
@@ -516,14 +531,120 @@ def every_draw(e: Examination) -> Iterator[Statement]:
     slack = BOUND * kind.u
     inside = (slope >= lower * (1 - slack)) & (slope <= upper * (1 + slack))
     yield Rule("every slope in [lower, upper]", bool(inside.all()))
-    count = 4096
-    many = -np.ones((count,), kind.dtype)
+    many = -np.ones((DRAWS,), kind.dtype)
     drawn = -e.value({"x": many})
     if upper - lower > 64 * kind.u:
-        place = np.sort((drawn - lower) / (upper - lower))
-        # Dvoretzky-Kiefer-Wolfowitz: a false alarm once in 10^9, and what rounding moves
-        distance = np.abs(place - (np.arange(count) + 0.5) / count).max()
-        allowed = np.sqrt(np.log(2e9) / (2 * count)) + 2 * kind.u / (upper - lower)
-        yield Rule("slopes are uniform on [lower, upper]", bool(distance <= allowed))
+        place = (drawn - lower) / (upper - lower)
+        yield _uniform("slopes are uniform on [lower, upper]", place, 2 * kind.u / (upper - lower))
     else:
         yield Rule("slopes are uniform on [lower, upper]", True)
+
+
+@holds_for(named("gumbel_softmax"), draws=True)
+def _simplex(e: Examination) -> Iterator[Statement]:
+    """A draw is a point of the simplex; a hard one is a corner."""
+    axis, x, y = e.params["axis"], e.wide("x"), e.value()
+    known, total = ~np.isnan(y), y.sum(axis=axis)
+    yield Rule("a draw has the shape of the logits", y.shape == x.shape)
+    yield Rule("a draw of finite logits is finite", bool(known.all()))
+    lost = np.count_nonzero(~known.all(axis=axis))
+    yield Rule("at most one draw of a case is not finite", bool(lost <= 1))
+    if e.params["hard"]:
+        corner = ((y == 0) | (y == 1)).all(axis=axis) & (total == 1)
+        yield Rule("a hard draw is one-hot", bool((corner | np.isnan(total)).all()))
+    else:
+        yield Rule("a draw is in [0, 1]", bool(((y >= 0) & (y <= 1) | ~known).all()))
+        yield Equation("a draw sums to 1", total, np.ones_like(total), np.ones_like(total))
+    first = np.zeros(x.shape, bool)
+    np.moveaxis(first, axis, 0)[0] = True
+    spoilt = e.value({"x": np.where(first, np.nan, x)})
+    yield Rule("NaN among the logits is NaN in the draw", bool(np.isnan(spoilt).all()))
+    if x.shape[axis] > 1:
+        without = e.value({"x": np.where(first, -np.inf, x)})
+        yield Rule("a logit of −∞ is never drawn", bool((without[first] == 0).all()))
+
+
+@holds_for(named("gumbel_softmax"), draws=True)
+def _straight_through(e: Examination) -> Iterator[Statement]:
+    """The gradient is y·(c − Σ y·c)/τ of the soft draw y, whose sum is 0."""
+    kind, axis, tau = e.m.subject.kind, e.params["axis"], e.params["tau"]
+    if tau == 0:
+        return
+    y, gradient, c = e.differentiated("x")
+    if e.params["hard"]:
+        total = gradient.sum(axis=axis)
+        scale = 2 * np.abs(c).max(axis=axis) / tau
+        yield Equation("the gradient of a draw sums to 0", total, np.zeros_like(total), scale)
+    else:
+        mean, size = (np.sum(y * v, axis=axis, keepdims=True) for v in (c, np.abs(c)))
+        scale = (y + kind.tiny / kind.u) * (np.abs(c) + size) / tau
+        yield Equation("the gradient is that of the draw", gradient, y * (c - mean) / tau, scale)
+
+
+@holds_for(named("gumbel_softmax"), draws=True)
+def _winners(e: Examination) -> Iterator[Statement]:
+    """The largest of x + g is distributed as softmax(x), whatever τ is."""
+    u, logits = e.m.subject.kind.u, _row(e)
+    y, _, _ = _many(e, logits)
+    place = (y.argmax(axis=1)[:, None] <= np.arange(logits.size)).mean(axis=0)
+    p = np.exp(logits)
+    distance = np.abs(place - np.cumsum(p) / p.sum()).max()
+    tied = 0 if e.params["hard"] else 4 * u * e.params["tau"]  # in the rounded soft draw
+    allowed = _chance(DRAWS) + _moved(e, logits) + tied
+    yield Rule("winners are distributed as softmax(x)", bool(distance <= allowed))
+
+
+@holds_for(named("gumbel_softmax"), draws=True)
+def _logistic(e: Examination) -> Iterator[Statement]:
+    """Of two classes τ·log(y₀/y₁) − (x₀ − x₁) is logistic; of hard draws the gradient tells y."""
+    u, tau = e.m.subject.kind.u, e.params["tau"]
+    if tau == 0:
+        return
+    logits = np.array([_row(e)[0], 0])
+    y, gradient, c = _many(e, logits)
+    contrast = c[:, 0] - c[:, 1]
+    clear = (np.abs(contrast) > 1) & np.isfinite(gradient[:, 0])
+    # ∂/∂x₀ = y₀·y₁·(c₀ − c₁)/τ
+    product = np.clip(tau * gradient[clear, 0] / contrast[clear], 0, 0.25)
+    less = product / (0.5 + np.sqrt(0.25 - product))
+    with np.errstate(divide="ignore", over="ignore"):
+        gap = tau * np.log(less / (1 - less))
+        noise = np.where(y[clear].argmax(axis=1) == 0, -gap, gap) - logits[0]
+        place = 1 / (1 + np.exp(-noise))
+    # the product is known to within 16u, which is √u of y near ½
+    slack = _moved(e, logits) + (16 * u) ** tau + 4 * tau * np.sqrt(u)
+    yield _uniform("the noise of two classes differs by a logistic", place, slack)
+
+
+def _row(e: Examination) -> Array:
+    """A row of a case's logits, none of which is improbable."""
+    x, axis = e.wide("x"), e.params["axis"]
+    return np.clip(np.moveaxis(x, axis, -1).reshape(-1, x.shape[axis])[0], -2, 2)
+
+
+def _moved(e: Examination, logits: Array) -> float:
+    """How far rounding x + g moves probabilities."""
+    return float(4 * e.m.subject.kind.u * (np.abs(logits).max() + 4))
+
+
+def _many(e: Examination, logits: Array) -> tuple[Array, Array, Array]:
+    """Draws of a row of logits, a row each, with their gradients and cotangents."""
+    axis = e.params["axis"] % 2
+    x = np.tile(logits, (DRAWS, 1)).astype(e.m.subject.kind.dtype)
+    inputs = {"x": np.moveaxis(x, 1, axis)}
+    case = replace(e.case, inputs=inputs, params={**e.case.params, "axis": axis})
+    y, gradient, c = replace(e, case=case).differentiated("x")
+    return np.moveaxis(y, axis, 1), np.moveaxis(gradient, axis, 1), np.moveaxis(c, axis, 1)
+
+
+def _chance(count: int) -> float:
+    """How far a sample strays from its distribution, but once in 10⁹ samples (Dvoretzky, Kiefer
+    and Wolfowitz)."""
+    return float(np.sqrt(np.log(2e9) / (2 * count)))
+
+
+def _uniform(what: str, places: Array, slack: float) -> Rule:
+    """Numbers that are drawn from U(0, 1), but for a slack of what rounding moves."""
+    count = places.size
+    distance = np.abs(np.sort(places) - (np.arange(count) + 0.5) / count).max()
+    return Rule(what, bool(distance <= _chance(count) + slack))

@@ -982,3 +982,38 @@ def _masked(x: Array, mask: Array) -> Array:
 @masked_softmax.gradient_intermediate
 def _(x: Array, mask: Array, *, axis: int) -> dict[str, Array]:
     return {"x": 2 * masked_softmax.formula(x, mask, axis=axis)}  # c − Σ p·c
+
+
+# -- drawn ------------------------------------------------------------------------------------------
+
+
+@activation(
+    inputs={"x": tensor("logits")},
+    params={
+        "tau": between(0, np.inf, 1.0, 0.5, 10.0, 0.0),
+        "hard": one_of(False, True),
+        "axis": axis(),
+    },
+    coupled="axis",
+    range=(0, 1),
+    shift_invariant=True,
+    source="https://arxiv.org/abs/1611.01144; torch.nn.functional.gumbel_softmax",
+)
+def gumbel_softmax(x: Array, *, tau: float = 1.0, hard: bool = False, axis: int = -1) -> Array:
+    """The mean of hard draws: softmax(x) along ``axis``, whatever τ is.
+
+    A draw is softmax((x + g)/τ) with Gumbel noise g = −log(−log U); if ``hard``, the one-hot vector of
+    its largest element, differentiated as the soft draw. Draws are judged by what must hold of each
+    and by their distribution.
+    """
+    return primitives.softmax(x, axis)
+
+
+@gumbel_softmax.pullback
+def _(cotangent: Array, x: Array, *, tau: float, hard: bool, axis: int) -> dict[str, Array]:
+    return softmax.gradients(cotangent, x=x, axis=axis)
+
+
+@gumbel_softmax.gradient_intermediate
+def _(x: Array, *, tau: float, hard: bool, axis: int) -> dict[str, Array]:
+    return {"x": 2 * primitives.softmax(x, axis)}  # c − Σ p·c

@@ -30,7 +30,18 @@ from nnconform.reference import catalogue, primitives
 from nnconform.reference import losses as rooms
 from nnconform.reference.primitives import along, log_softmax, one_hot, softmax, softplus, times
 
-from .oracle_adapter import Answer, Implementation, OracleAdapter, unchanged
+from .oracle_adapter import (
+    Answer,
+    Implementation,
+    OracleAdapter,
+    Sampler,
+    gumbel,
+    gumbel_softmax,
+    leaky,
+    of_the_soft_draw,
+    one_hot_of_largest,
+    unchanged,
+)
 
 Array = np.ndarray
 F = catalogue()
@@ -109,7 +120,7 @@ class Mutant:
     mean: Callable[..., Any] | None = None
     prepare: Callable[[dict[str, Any]], dict[str, Any]] = unchanged
     finish: Callable[[Array], Array] = np.asarray
-    slopes: Callable[..., Array] | None = None
+    sampler: Sampler | None = None
     narrow: bool = False
     checked: bool = True
     dtype: str = "float32"
@@ -130,8 +141,9 @@ class Mutant:
         function = F[self.function]
         wrong = {"formula": self.formula, "_pullback": self._pulled(), "_mean": self.mean}
         function = replace(function, **{k: v for k, v in wrong.items() if v is not None})
-        made = Implementation(function, self.prepare, self.finish, self.narrow, self.checked)
-        return made if self.slopes is None else replace(made, slopes=self.slopes)
+        return Implementation(
+            *(function, self.prepare, self.finish, self.narrow, self.checked, self.sampler)
+        )
 
     def _pulled(self) -> Callable[..., Mapping[str, Array]] | None:
         if self.derivative is None:
@@ -304,6 +316,7 @@ def triplet(near: Array, far: Array, margin: float) -> Array:
 
 V, G, R, S, P, I = "value", "gradient", "reduction", "special", "property", "invalid"  # noqa: E741
 C = "consistency"
+SOFT, HARD = "gumbel_softmax(training=True)", "gumbel_softmax(training=True, hard=True)"
 
 ACTIVATIONS: list[Mutant] = [
     Mutant("wrong-at-zero", "step", V, "x > 0 alone decides", formula=lambda x, at_zero: np.where(x > 0, 1.0, 0.0).astype(x.dtype)),
@@ -346,9 +359,9 @@ ACTIVATIONS: list[Mutant] = [
     Mutant("lower-slope", "rrelu", V, "evaluation takes the lower end", formula=lambda x, lower, upper: rectified(x, lower)),
     Mutant("half-the-width", "rrelu", V, "(upper − lower)/2", formula=lambda x, lower, upper: rectified(x, (upper - lower) / 2)),
     Mutant("upper-ignored", "rrelu", V, "1/3 always", prepare=default("rrelu", "upper")),
-    Mutant("one-draw-for-all", "rrelu", P, "one slope for the tensor", slopes=lambda r, shape, lower, upper: np.full(shape, r.uniform(lower, upper)), label="rrelu(training=True)"),
-    Mutant("normal-draws", "rrelu", P, "a clipped normal", slopes=lambda r, shape, lower, upper: np.clip(r.normal((lower + upper) / 2, (upper - lower) / 6, shape), lower, upper), label="rrelu(training=True)"),
-    Mutant("draws-from-zero", "rrelu", P, "U(0, upper)", slopes=lambda r, shape, lower, upper: r.uniform(0, upper, shape), label="rrelu(training=True)"),
+    Mutant("one-draw-for-all", "rrelu", P, "one slope for the tensor", sampler=leaky(lambda r, shape, lower, upper: np.full(shape, r.uniform(lower, upper))), label="rrelu(training=True)"),
+    Mutant("normal-draws", "rrelu", P, "a clipped normal", sampler=leaky(lambda r, shape, lower, upper: np.clip(r.normal((lower + upper) / 2, (upper - lower) / 6, shape), lower, upper)), label="rrelu(training=True)"),
+    Mutant("draws-from-zero", "rrelu", P, "U(0, upper)", sampler=leaky(lambda r, shape, lower, upper: r.uniform(0, upper, shape)), label="rrelu(training=True)"),
     Mutant("alpha-inside", "elu", V, "expm1(αx)", formula=lambda x, alpha: np.where(x > 0, x, np.expm1(alpha * np.minimum(x, 0)))),
     Mutant("alpha-ignored", "elu", V, "α = 1 always", prepare=default("elu", "alpha")),
     Mutant("gradient-from-output", "elu", G, "f + 1 for f + α", derivative=lambda x, alpha: np.where(x > 0, 1, alpha * np.expm1(np.minimum(x, 0)) + 1)),
@@ -429,6 +442,24 @@ ACTIVATIONS: list[Mutant] = [
     Mutant("rows-sum-to-less", "softmax", P, "a visible epsilon", formula=lambda x, axis: softmax(x, axis) / 1.0001),
     Mutant("diagonal-jacobian", "softmax", G, "p(1 − p) alone", pullback=lambda c, x, axis: {"x": c * softmax(x, axis) * (1 - softmax(x, axis))}),
     Mutant("nan-to-num", "softmax", S, "NaN hidden", formula=lambda x, axis: np.nan_to_num(softmax(x, axis))),
+    Mutant("no-shift", "gumbel_softmax", V, "exp overflows", formula=lambda x, axis, tau, hard: naive_softmax(x, axis), narrow=True),
+    Mutant("divided-by-tau", "gumbel_softmax", V, "the mean of soft draws is no softmax(x/τ) either", formula=lambda x, axis, tau, hard: softmax(x / max(tau, 0.1), axis)),
+    Mutant("gaussian-noise", "gumbel_softmax", P, "any noise will do", sampler=gumbel_softmax(noise=lambda r, shape, axis: r.normal(size=shape)), label=SOFT),
+    Mutant("minus-the-noise", "gumbel_softmax", P, "log(−log U) for −log(−log U)", sampler=gumbel_softmax(noise=lambda *a: -gumbel(*a)), label=HARD),
+    Mutant("one-logarithm", "gumbel_softmax", P, "exponential noise", sampler=gumbel_softmax(noise=lambda r, shape, axis: r.exponential(size=shape)), label=SOFT),
+    Mutant("one-noise-for-all", "gumbel_softmax", P, "drawn for a row, then broadcast", sampler=gumbel_softmax(noise=lambda r, shape, axis: np.moveaxis(np.broadcast_to(r.gumbel(size=shape[axis]), np.moveaxis(np.empty(shape), axis, -1).shape), -1, axis)), label=SOFT),
+    Mutant("noise-along-the-last-axis", "gumbel_softmax", P, "one for each row, which cancels", sampler=gumbel_softmax(noise=lambda r, shape, axis: np.broadcast_to(r.gumbel(size=tuple(1 if i == axis % len(shape) else n for i, n in enumerate(shape))), shape)), label=HARD),
+    Mutant("tau-of-the-noise-alone", "gumbel_softmax", P, "x + g/τ", sampler=gumbel_softmax(soften=lambda x, g, tau, axis: x + g / max(tau, 1e-3)), label=SOFT),
+    Mutant("tau-of-the-logits-alone", "gumbel_softmax", P, "x/τ + g", sampler=gumbel_softmax(soften=lambda x, g, tau, axis: x / max(tau, 1e-3) + g), label=HARD),
+    Mutant("times-tau", "gumbel_softmax", P, "an inverse temperature", sampler=gumbel_softmax(soften=lambda x, g, tau, axis: (x + g) * tau), label=SOFT),
+    Mutant("nan-at-tau-zero", "gumbel_softmax", P, "divided before the shift: ∞ − ∞", sampler=gumbel_softmax(soften=lambda x, g, tau, axis: (x + g) / np.float64(tau)), label=SOFT),
+    Mutant("hard-by-threshold", "gumbel_softmax", P, "y > ½: rows without a one", sampler=gumbel_softmax(harden=lambda y, axis: np.where(np.isnan(y), y, y > 0.5)), label=HARD),
+    Mutant("hard-left-soft", "gumbel_softmax", P, "hard ignored", sampler=gumbel_softmax(harden=lambda y, axis: y), label=HARD),
+    Mutant("nan-is-drawn", "gumbel_softmax", P, "argmax takes NaN for the largest", sampler=gumbel_softmax(harden=lambda y, axis: np.nan_to_num(one_hot_of_largest(y, axis))), label=HARD),
+    Mutant("cut-off", "gumbel_softmax", P, "no straight-through: one-hot has no gradient", sampler=gumbel_softmax(gradient=lambda c, y, hard, tau, axis: np.zeros_like(y)), label=HARD),
+    Mutant("identity-straight-through", "gumbel_softmax", P, "c as it is, not through the softmax", sampler=gumbel_softmax(gradient=lambda c, y, hard, tau, axis: c / max(tau, 1e-3)), label=HARD),
+    Mutant("gradient-without-tau", "gumbel_softmax", P, "the factor 1/τ forgotten", sampler=gumbel_softmax(gradient=lambda c, y, hard, tau, axis: of_the_soft_draw(c, y, hard, 1.0, axis)), label=HARD),
+    Mutant("diagonal-jacobian", "gumbel_softmax", P, "y(1 − y) alone", sampler=gumbel_softmax(gradient=lambda c, y, hard, tau, axis: c * y * (1 - y) / tau), label=SOFT),
     Mutant("log-of-softmax", "log_softmax", V, "log 0 where p underflows", formula=lambda x, axis: np.log(softmax(x, axis)), narrow=True),
     Mutant("epsilon-inside-log", "log_softmax", V, "log(p + 1e-7)", formula=lambda x, axis: np.log(softmax(x, axis) + 1e-7)),
     Mutant("gradient-without-sum", "log_softmax", G, "c − p·c", pullback=lambda c, x, axis: {"x": c * (1 - softmax(x, axis))}),

@@ -18,6 +18,7 @@ from nnconform.reference import catalogue
 from nnconform.reference.floats import float_of, is_float
 from nnconform.reference.function import INTEGER_KINDS, Function
 from nnconform.reference.oracle import evaluate
+from nnconform.reference.primitives import softmax
 from nnconform.reference.reductions import Rows
 
 Array = np.ndarray
@@ -106,6 +107,20 @@ BINDINGS = surface(
             fixed={"training": True},
             random=True,
         ),
+        *(
+            bind(
+                "gumbel_softmax",
+                "gumbel_softmax",
+                "",
+                x="x",
+                tau="tau",
+                axis="axis",
+                fixed={"training": True, **hard},
+                dialect=hard,
+                random=True,
+            )
+            for hard in ({}, {"hard": True})
+        ),
     ],
 )
 
@@ -122,9 +137,71 @@ def unchanged(arguments: Arguments) -> Arguments:
     return arguments
 
 
-def draw(random: np.random.Generator, shape: tuple[int, ...], lower: float, upper: float) -> Array:
-    """The slopes of randomised leaky ReLU in training."""
+#: a function of a generator and the arguments that draws a result
+Sampler = Callable[..., Answer]
+
+
+def uniform(random: np.random.Generator, shape: Any, lower: float, upper: float) -> Array:
     return random.uniform(lower, upper, shape)
+
+
+def leaky(slopes: Callable[..., Array] = uniform) -> Sampler:
+    """Randomised leaky ReLU in training."""
+
+    def sample(random: np.random.Generator, x: Array, lower: float, upper: float) -> Answer:
+        drawn = slopes(random, x.shape, lower, upper).astype(x.dtype)
+        return Answer(np.where(x >= 0, x, drawn * x).astype(x.dtype), lambda c: {"x": c})
+
+    return sample
+
+
+def gumbel(random: np.random.Generator, shape: tuple[int, ...], axis: int) -> Array:
+    return random.gumbel(size=shape)
+
+
+def tempered(x: Array, noise: Array, tau: float, axis: int) -> Array:
+    """(x + g)/τ below its maximum, so that τ may be 0."""
+    z = x + noise
+    below = z - z.max(axis=axis, keepdims=True)
+    return np.where(below == 0, 0, below / tau)
+
+
+def one_hot_of_largest(y: Array, axis: int) -> Array:
+    hot = np.zeros_like(y)
+    np.put_along_axis(hot, np.expand_dims(y.argmax(axis=axis), axis), 1, axis)
+    return np.where(np.isnan(y), y, hot)
+
+
+def of_the_soft_draw(c: Array, y: Array, hard: Array | None, tau: float, axis: int) -> Array:
+    return y * (c - (y * c).sum(axis=axis, keepdims=True)) / tau
+
+
+def gumbel_softmax(
+    noise: Callable[..., Array] = gumbel,
+    soften: Callable[..., Array] = tempered,
+    harden: Callable[..., Array] = one_hot_of_largest,
+    gradient: Callable[..., Array] = of_the_soft_draw,
+) -> Sampler:
+    """Gumbel-softmax, every step of it replaceable."""
+
+    def sample(random: np.random.Generator, x: Array, tau: float, hard: bool, axis: int) -> Answer:
+        wide = float_of(x.dtype.name).oracle
+        with np.errstate(all="ignore"):
+            z = soften(x.astype(wide), noise(random, x.shape, axis).astype(wide), tau, axis)
+            y = softmax(z, axis)
+            drawn = harden(y, axis) if hard else y
+
+        def pullback(c: Array) -> dict[str, Array]:
+            with np.errstate(all="ignore"):
+                of_x = gradient(c.astype(wide), y, drawn if hard else None, tau, axis)
+                return {"x": of_x.astype(x.dtype)}
+
+        return Answer(drawn.astype(x.dtype), pullback)
+
+    return sample
+
+
+SAMPLERS: Mapping[str, Sampler] = {"rrelu": leaky(), "gumbel_softmax": gumbel_softmax()}
 
 
 @dataclass
@@ -140,13 +217,15 @@ class Implementation:
     narrow: bool = False
     #: refuses what the documentation does not allow
     checked: bool = True
-    slopes: Callable[..., Array] = draw
+    #: how it draws, if not as it should
+    sampler: Sampler | None = None
     random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
 
     def __call__(self, *, rows: Rows = None, training: bool = False, **given: Any) -> Answer:
-        dtype = next(a.dtype for a in given.values() if isinstance(a, np.ndarray) and is_float(a))
         if training:
-            return self._trained(dtype, **given)
+            sample = self.sampler or SAMPLERS[self.function.name]
+            return sample(self.random, **{**self.function.defaults(), **given})
+        dtype = next(a.dtype for a in given.values() if isinstance(a, np.ndarray) and is_float(a))
         wide = dtype if self.narrow else float_of(dtype.name).oracle
         arguments: Arguments = {
             name: v.astype(wide) if isinstance(v, np.ndarray) and is_float(v) else v
@@ -176,10 +255,6 @@ class Implementation:
     def _rounded(self, array: Array, dtype: np.dtype) -> Array:
         with np.errstate(all="ignore"):
             return np.asarray(self.finish(np.asarray(array).astype(dtype)))
-
-    def _trained(self, dtype: np.dtype, x: Array, lower: float, upper: float, **_: Any) -> Answer:
-        slopes = self.slopes(self.random, x.shape, lower, upper).astype(dtype)
-        return Answer(np.where(x >= 0, x, slopes * x).astype(dtype), lambda c: {"x": c})
 
 
 def refuse(function: Function, arguments: Arguments) -> None:

@@ -108,6 +108,7 @@ CASES: dict[str, list[Case]] = {
     ],
     "softmax": [case(x=ROWS), case({"axis": 0}, x=np.transpose(ROWS[1:6])), case(x=ROWS[1])],
     "log_softmax": [case(x=ROWS), case({"axis": -2}, x=np.transpose(ROWS[1:6]))],
+    "gumbel_softmax": [case({"tau": 0.5}, x=ROWS), case({"axis": 0}, x=np.transpose(ROWS[1:6]))],
     "logsumexp": [
         case(x=ROWS),
         case({"axis": 0}, x=np.transpose(ROWS[1:6])),

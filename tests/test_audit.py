@@ -155,9 +155,6 @@ BACKLOG: dict[str, str] = {
     "torch.nn": """
         AdaptiveLogSoftmaxWithLoss
     """,
-    "torch.nn.functional": """
-        gumbel_softmax
-    """,
 }
 
 

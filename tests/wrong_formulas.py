@@ -277,6 +277,7 @@ MUTANTS: list[Mutant] = [
     Mutant("no-shift", "softmax", "∞/∞", lambda x, axis: np.exp(x) / np.exp(x).sum(axis=axis, keepdims=True)),
     Mutant("shift-alone", "softmax", "the shift rounds", shifted_softmax, in_=FLOAT64),
     Mutant("plain-jacobian", "softmax", "c − Σ p·c cancels", gradient=lambda c, x, axis: softmax(x, axis) * (c - (c * softmax(x, axis)).sum(axis=axis, keepdims=True))),
+    Mutant("no-shift", "gumbel_softmax", "∞/∞", lambda x, axis, tau, hard: np.exp(x) / np.exp(x).sum(axis=axis, keepdims=True)),
     Mutant("log-of-softmax", "log_softmax", "log 0", lambda x, axis: np.log(softmax(x, axis))),
     Mutant("minus-logsumexp", "log_softmax", "x − logsumexp(x) cancels", lambda x, axis: x - primitives.logsumexp(x, axis)),
     Mutant("plain-gradient", "log_softmax", "c − p·Σc cancels", gradient=lambda c, x, axis: c - softmax(x, axis) * c.sum(axis=axis, keepdims=True)),

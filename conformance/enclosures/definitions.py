@@ -877,3 +877,9 @@ def masked_softmax(x: Row, mask: Row, axis: int = -1) -> Row:
     e = [exp(t) if sign(m) else arb(0) for t, m in zip(x, mask, strict=True)]
     every = total(e)
     return [t / every if any(map(sign, mask)) else arb(0) for t in e]
+
+
+@define(rows(-1, gives="row"), roots="x", differences="x")
+def gumbel_softmax(x: Row, tau: Ball, hard: bool, axis: int = -1) -> Row:
+    """The probability that xᵢ + gᵢ is the largest: of Gumbel variables that is the softmax."""
+    return softmax(x)
