@@ -752,7 +752,7 @@ MANY_CLASSES += [
     Mutant("divisor-detached", "dice", G, "the divisor taken for a constant", pullback=spoilt("dice", lambda g, c, input, target, **p: np.minimum(g, 0), "input")),
     Mutant("alpha-beta-swapped", "tversky", V, "α for what is missed", prepare=swap("alpha", "beta")),
     Mutant("beta-ignored", "tversky", V, "½ always", prepare=default("tversky", "beta")),
-    Mutant("alpha-beta-swapped", "tversky", G, "the value mended, the gradient not", pullback=lambda c, alpha, beta, **a: F["tversky"].gradients(c, alpha=beta, beta=alpha, **a)),
+    Mutant("alpha-beta-swapped-in-gradient", "tversky", G, "the value mended, the gradient not", pullback=lambda c, alpha, beta, **a: F["tversky"].gradients(c, alpha=beta, beta=alpha, **a)),
     Mutant("largest-of-all", CATH, V, "the own class among the others", formula=lambda input, target, axis: np.maximum(input.max(axis=axis) - (target * input).sum(axis=axis) + 1, 0)),
     Mutant("sum-for-max", CATH, V, "every other class counts, as in multi_margin", formula=lambda input, target, axis: np.maximum(((1 - target) * input).sum(axis=axis) - (target * input).sum(axis=axis) + 1, 0)),
     Mutant("gradient-to-all-others", CATH, G, "1 − y for the largest of the others", pullback=spoilt(CATH, lambda g, c, input, target, axis: np.where(g == 0, 0, np.expand_dims(c, axis) * (1 - 2 * target)), "input")),
