@@ -192,6 +192,9 @@ def refuse(function: Function, arguments: Arguments) -> None:
     axis = arguments.get("axis", 1)
     if "linear_weight" in arguments:  # its logits
         first = np.zeros((len(first), *arguments["linear_weight"].shape[:-1]))
+    if "head_weight" in arguments:  # the logits of the head, less two, and of the clusters
+        layers = [len(arguments[n]) for n in ("head_weight", "tail1", "tail2")]
+        first = np.zeros((len(first), sum(layers) - 2))
     if target.dtype.kind == "i" and {"class_index"} & set(spec.kinds):
         for index in (target, arguments.get("sampled", target)):
             ignored = index == arguments.get("ignore_index", -1000)

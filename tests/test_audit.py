@@ -152,9 +152,6 @@ BACKLOG: dict[str, str] = {
     "tf.compat.v1.losses": """
         mean_pairwise_squared_error
     """,
-    "torch.nn": """
-        AdaptiveLogSoftmaxWithLoss
-    """,
     "torch.nn.functional": """
         gumbel_softmax
     """,

@@ -877,3 +877,27 @@ def masked_softmax(x: Row, mask: Row, axis: int = -1) -> Row:
     e = [exp(t) if sign(m) else arb(0) for t, m in zip(x, mask, strict=True)]
     every = total(e)
     return [t / every if any(map(sign, mask)) else arb(0) for t in e]
+
+
+@define(sampled, roots=f"{_LAYER} head_weight projection1 tail1 projection2 tail2 head_bias")
+def adaptive_log_softmax(
+    input: Row,
+    head_weight: Sequence[Row],
+    projection1: Sequence[Row],
+    tail1: Sequence[Row],
+    projection2: Sequence[Row],
+    tail2: Sequence[Row],
+    target: int,
+    head_bias: Row | None = None,
+) -> Ball:
+    clusters = [(projection1, tail1), (projection2, tail2)]
+    head = log_softmax(_linear(input, head_weight, head_bias))
+    start = len(head) - len(clusters)
+    if target < start:
+        return -head[target]
+    for place, (projection, tail) in enumerate(clusters, start):
+        if target < start + len(tail):
+            inside = log_softmax(_linear(_linear(input, projection, None), tail, None))
+            return -head[place] - inside[target - start]
+        start += len(tail)
+    return NAN
