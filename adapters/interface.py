@@ -49,17 +49,6 @@ DTYPE = _Dtype()
 
 
 @dataclass(frozen=True)
-class Made:
-    """Stands in a binding's fixed arguments for an object that is made when the call is."""
-
-    path: str
-    arguments: Mapping[str, Any]
-
-    def __repr__(self) -> str:
-        return f"{self.path}({', '.join(f'{k}={v!r}' for k, v in self.arguments.items())})"
-
-
-@dataclass(frozen=True)
 class Slot:
     """The place of a tensor in a call."""
 
@@ -133,7 +122,8 @@ def laid_out(array: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
     return array.transpose(order) if array.ndim == len(order) else array
 
 
-Dialect = Mapping[str, Any] | Callable[[Mapping[str, np.ndarray], Mapping[str, Any], str], Mapping]
+Inputs = Mapping[str, np.ndarray]
+Dialect = Mapping[str, Any] | Callable[[Inputs, Mapping[str, Any], str], Mapping]
 
 
 @dataclass(frozen=True)
@@ -155,8 +145,8 @@ class Binding:
     rows : what happens over the last axis before the reduction.
     kinds : the encodings of an input that this callable takes, where it takes fewer or others.
     domains : narrower documented domains of parameters, or that of one which is a dialect elsewhere.
-    prepare : how a canonical input is reshaped before it is passed (NumPy); its gradient comes back
-        in the canonical shape.
+    prepare : how a canonical input is reshaped before it is passed, given all of them (NumPy); its
+        gradient comes back in the canonical shape.
     layout : the order of axes in which an input is passed, as ``np.transpose`` takes it; its
         gradient comes back in the canonical order.
     implied : inputs that the callable has no argument for, because it derives them from the others:
@@ -185,7 +175,7 @@ class Binding:
     rows: Rows = None
     kinds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     domains: Mapping[str, Domain] = field(default_factory=dict)
-    prepare: Mapping[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)
+    prepare: Mapping[str, Callable[[np.ndarray, Inputs], np.ndarray]] = field(default_factory=dict)
     layout: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     implied: Mapping[str, Callable[[Mapping[str, np.ndarray]], np.ndarray]] = field(
         default_factory=dict
@@ -260,7 +250,7 @@ class Binding:
                 continue
             prepared = array
             if name in self.prepare:
-                prepared, shapes[name] = self.prepare[name](array), array.shape
+                prepared, shapes[name] = self.prepare[name](array, inputs), array.shape
             arrays[name] = laid_out(prepared, self.layout.get(name, ()))
         keywords: dict[str, Any] = {
             k: dtype if isinstance(v, _Dtype) else v for k, v in self.fixed.items()
@@ -315,7 +305,7 @@ def bind(
     rows: Rows = None,
     kinds: Mapping[str, str] = NOTHING,
     domains: Mapping[str, Domain] = NOTHING,
-    prepare: Mapping[str, Callable[[np.ndarray], np.ndarray]] = NOTHING,
+    prepare: Mapping[str, Callable[[np.ndarray, Inputs], np.ndarray]] = NOTHING,
     layout: Mapping[str, tuple[int, ...]] = NOTHING,
     implied: Mapping[str, Callable[[Mapping[str, np.ndarray]], np.ndarray]] = NOTHING,
     derived: Mapping[str, Callable[[Mapping[str, np.ndarray]], Any]] = NOTHING,
@@ -544,8 +534,6 @@ class Adapter(ABC):
                     return tuple(map(fill, value))
                 if isinstance(value, Made):
                     return self.lookup(value.path)(**value.kwargs)
-                if isinstance(value, Made):
-                    return self.lookup(value.path)(**value.arguments)
                 return current[value.name] if isinstance(value, Slot) else value
 
             made = target

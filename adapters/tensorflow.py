@@ -42,7 +42,7 @@ SMOOTH = {"threshold": np.inf}
 LAST = {"axis": -1}
 
 
-def beside_samples(weight: np.ndarray, inputs: Mapping[str, np.ndarray], *_: Any) -> np.ndarray:
+def beside_samples(weight: np.ndarray, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
     """A weight for each sample as the source wants it, of the rank of the labels: "a tensor of shape
     [batch_size]", as the documentation has it, is refused beside labels of another rank."""
     return weight.reshape(weight.shape + (1,) * (inputs["target"].ndim - 1))

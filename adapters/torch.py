@@ -272,8 +272,8 @@ def _linear_cross_entropy(functional: bool) -> list[Binding]:
         # "Linear does not support multi-dimensional weights": they are stored flat
         "state": {"linear_weight": "linear.weight", "linear_bias": "linear.bias"},
         "prepare": {
-            "linear_weight": lambda a: a.reshape(-1, a.shape[-1]),
-            "linear_bias": np.ravel,
+            "linear_weight": lambda weight, inputs: weight.reshape(-1, weight.shape[-1]),
+            "linear_bias": lambda bias, inputs: bias.ravel(),
         },
         "derived": {
             "in_features": lambda i: i["input"].shape[1],
