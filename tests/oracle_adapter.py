@@ -159,7 +159,7 @@ class Implementation:
         arguments = self.prepare({**self.function.defaults(), **usual, **arguments})
         reduction, weight = arguments.pop("reduction"), arguments.pop("sample_weight")
         for name, spec in self.function.inputs.items():
-            if name in arguments and not INTEGER_KINDS & set(spec.kinds):
+            if arguments.get(name) is not None and not INTEGER_KINDS & set(spec.kinds):
                 arguments[name] = arguments[name].astype(wide)  # whole numbers, in another dtype
 
         def evaluated(**options: Any) -> Any:
