@@ -11,7 +11,7 @@ from nnconform import oracle
 
 pytest.importorskip("torch")
 
-from nnconform.adapters import adapter  # noqa: E402
+from nnconform.adapters import adapter
 
 NAME = "adaptive_log_softmax"
 
