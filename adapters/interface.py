@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import re
 import warnings
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -67,11 +68,15 @@ class Made:
 
 @dataclass(frozen=True)
 class Spelling:
-    """One documented way to ask for a reduction: ``label`` in tables, the oracle's ``meaning``."""
+    """One documented way to ask for a reduction: ``label`` in tables, the oracle's ``meaning``.
+
+    ``result`` says which of several results it is, as an expression of them all, ``{y}``.
+    """
 
     label: str
     meaning: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    result: str = "{y}"
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,8 @@ class Call:
     overwrites: str = ""
     #: how the tensors lie in memory: one of the adapter's arrangements, else contiguous
     arrangement: str = ""
+    #: what is meant of what is returned, ``{y}``
+    result: str = "{y}"
 
     def canonical(self, name: str, array: np.ndarray) -> np.ndarray:
         """A gradient in the order of axes, and the shape, of the canonical input of that name."""
@@ -265,6 +272,7 @@ class Binding:
                 arrays[name] = np.asarray(params[name], float_of(dtype).dtype)
         args = tuple(Slot(name) for name in self.args if name in arrays)
         overwrites = self.args[0] if self.inplace else ""
+        result = "{y}" if spelling is None else spelling.result
         state = dict(self.attributes)
         state |= {attribute: Slot(name) for name, attribute in self.state.items() if name in arrays}
         if self.surface.style == "function":
@@ -273,6 +281,7 @@ class Binding:
                 layout=self.layout,
                 shapes=shapes,
                 overwrites=overwrites,
+                result=result,
             )
         late = {self.keywords[n] for n in self.at_call if n in self.keywords}
         at_call = {k: v for k, v in keywords.items() if k in late}
@@ -280,6 +289,7 @@ class Binding:
         return Call(
             *(self.path, args, at_call, constructor, arrays, state, self.layout, shapes),
             overwrites=overwrites,
+            result=result,
         )
 
 
@@ -532,7 +542,9 @@ class Adapter(ABC):
                 made = target(*map(fill, call.constructor_args), **keywords)
                 for attribute, value in call.state.items():
                     self.set_state(made, attribute, fill(value), isinstance(value, Slot))
-            return made(*map(fill, call.args), **{k: fill(v) for k, v in call.kwargs.items()})
+            returned = made(*map(fill, call.args), **{k: fill(v) for k, v in call.kwargs.items()})
+            # the expression that a reproducer shows
+            return eval(call.result.format(y="y"), {}, {"y": returned})
 
         if wrt:
             assert cotangent is not None
@@ -620,19 +632,21 @@ class Adapter(ABC):
             lines.append(f"{name} = {self.source(array)}")
             if way := self.arrangements(array.ndim).get(call.arrangement):
                 lines.append(f"{name} = {way.format(x=name)}")
-        made = call.path
+        made, variable = call.path, of
         if call.constructor is not None:
             made = f"{call.path}({arguments(call.constructor_args, call.constructor)})"
             if call.state:
                 lines.append(f"module = {made}")
-                lines += [
-                    f"module.{k}{self.parameter_data if isinstance(v, Slot) else ''} = {write(v)}"
-                    for k, v in call.state.items()
-                ]
+                for attribute, value in call.state.items():
+                    place = re.sub(r"\.(\d+)", r"[\1]", f"module.{attribute}")  # items by number
+                    data = self.parameter_data if isinstance(value, Slot) else ""
+                    lines.append(f"{place}{data} = {write(value)}")
+                    if isinstance(value, Slot) and value.name == of:
+                        variable = place
                 made = "module"
         comment = f"  # got {got}, want {want}" if want else ""
-        made = f"{made}({arguments(call.args, call.kwargs)})"
-        lines += self.print_gradient(made, of) if of in call.arrays else [f"print({made})"]
+        made = call.result.format(y=f"{made}({arguments(call.args, call.kwargs)})")
+        lines += self.print_gradient(made, variable) if of in call.arrays else [f"print({made})"]
         return "\n".join(lines) + comment
 
     @abstractmethod

@@ -298,6 +298,35 @@ def _linear_cross_entropy(functional: bool) -> list[Binding]:
     ]
 
 
+#: two clusters: cutoffs and sizes follow from the weights; output is the log-probability, loss the
+#: mean of what is lost
+_ADAPTIVE = bind(
+    *("adaptive_log_softmax", "AdaptiveLogSoftmaxWithLoss", "input target"),
+    reductions=(
+        Spelling("output", "none", result="-{y}.output"),
+        Spelling("loss", "mean", result="{y}.loss"),
+    ),
+    state={
+        "head_weight": "head.weight",
+        "head_bias": "head.bias",
+        "projection1": "tail.0.0.weight",
+        "tail1": "tail.0.1.weight",
+        "projection2": "tail.1.0.weight",
+        "tail2": "tail.1.1.weight",
+    },
+    derived={
+        "in_features": lambda i: i["input"].shape[1],
+        "n_classes": lambda i: len(i["head_weight"]) - 2 + len(i["tail1"]) + len(i["tail2"]),
+        "cutoffs": lambda i: [
+            len(i["head_weight"]) - 2,
+            len(i["head_weight"]) - 2 + len(i["tail1"]),
+        ],
+        "div_value": lambda i: i["input"].shape[1] / len(i["projection1"]),
+        "head_bias": lambda i: "head_bias" in i,
+    },
+)
+
+
 #: the parameters of the activations that can overwrite their input
 _KEYWORDS: dict[str, dict[str, Any]] = {
     "leaky_relu": {"slope": "negative_slope"},
@@ -481,6 +510,7 @@ MODULES = surface(
         bind("glu", "GLU", "x", axis="dim"),
         *_losses(functional=False),
         *_linear_cross_entropy(functional=False),
+        _ADAPTIVE,
         bind(
             "nll",
             "NLLLoss2d",

@@ -127,6 +127,12 @@ def _dimensions(
     dims["G"] = (params.get("groups", 1) * source.integer(1, 3),)
     if "R" in tokens:  # true classes, and candidates that are sampled
         dims |= {"R": (source.integer(1, 3),), "Q": (source.integer(1, 5),)}
+    if "H" in tokens:  # a shortlist and two clusters, each so many times narrower than the last
+        short, one, two = (source.integer(1, 3) for _ in range(3))
+        narrower = source.choice([4, 2, 1])
+        last = source.integer(1, 4 // narrower)
+        dims |= {"H": (short + 2,), "E": (one,), "F": (two,), "C": (short + one + two,)}
+        dims |= {"D": (last * narrower**2,), "U": (last * narrower,), "V": (last,)}
     return dims
 
 

@@ -421,10 +421,14 @@ def _rows(
             if "T" in shape:
                 yield from _sequences(function, kinds, params, bits, base)
                 continue
+            clusters = function.facts.get("clusters", 0)  # each instead of one class of the head
+            classes = width + clusters * (width - 1)
             inputs: dict[str, Array] = {}
             for name, spec in function.inputs.items():
                 if not spec.optional or name in present:
-                    inputs[name] = _row_input(spec, kinds[name], base, inputs, params, bits)
+                    inputs[name] = _row_input(
+                        spec, kinds[name], base, inputs, params, bits, classes
+                    )
             if "N" in function.coupled:  # a slope, a layer gather from all rows: a few at a time
                 for part in np.array_split(np.arange(len(base)), max(1, len(base) // 3)):
                     yield _few(function, inputs, part, bits), params
@@ -441,7 +445,9 @@ def _rows(
             inputs = {}
             for name, spec in function.inputs.items():
                 if not spec.optional:
-                    inputs[name] = _row_input(spec, kinds[name], spread, inputs, params, bits)
+                    inputs[name] = _row_input(
+                        spec, kinds[name], spread, inputs, params, bits, width
+                    )
             yield inputs, params
 
 
@@ -451,7 +457,7 @@ def _few(
     """Some rows of the inputs, beside linear layers of their own."""
     shapes = {n: function.inputs[n].shape.split() for n in inputs}
     return {
-        n: a[part] if "N" in shapes[n] else _layer(a, bits) if "D" in shapes[n] else a
+        n: a[part] if "N" in shapes[n] else _layer(a, bits) if a.ndim == 2 else a
         for n, a in inputs.items()
     }
 
@@ -472,13 +478,14 @@ def _row_input(
     drawn: Mapping[str, Array],
     params: Mapping[str, Any],
     bits: Bits,
+    classes: int,
 ) -> Array:
     count, width = base.shape
     if {"R", "Q"} & set(spec.shape.split()):  # of sampled losses: two true classes, four candidates
         of_rows = (count, 2) if "N" in spec.shape else (4,)
         return bits.choice(range(width) if kind == "class_index" else CORNERS[kind], *of_rows)
     if kind == "class_index":
-        index = (np.arange(count) + bits.choice(range(width), count)) % width
+        index = (np.arange(count) + bits.choice(range(classes), count)) % classes
         ignored = params.get("ignore_index", -100)
         return (
             np.where(np.arange(count) % 7 == 3, ignored, index)
@@ -490,7 +497,7 @@ def _row_input(
     if kind == "label_set":
         order = np.argsort(bits.words(count, width), axis=1)
         return np.where(np.arange(width) < (np.arange(count) % (width + 1))[:, None], order, -1)
-    if spec.shape in ("C", "C *K", "P|1"):
+    if spec.shape in ("C", "C *K", "P|1", "H"):
         return bits.choice([0.5, 0.0, 2.0, 0.3], width)
     if kind in ("sign", "bit"):
         return bits.choice(CORNERS[kind], *((count,) if spec.shape == "N" else (count, width)))
@@ -503,7 +510,7 @@ def _row_input(
         with np.errstate(all="ignore"):
             logs = np.log(distributions(bits, base))
         return np.where(np.isfinite(logs), logs, -np.abs(base))
-    if "D" in spec.shape.split() and "N" not in spec.shape.split():
+    if kind == "feature" and not {"N", "S"} & set(spec.shape.split()):
         return base  # of which _few makes layers
     if kind == "feature" and drawn:
         return _beside(next(iter(drawn.values())), base, bits)

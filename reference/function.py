@@ -171,7 +171,8 @@ class Function:
     #: (the numbers at which it is discontinuous), jumps_at (the parameter that says where), lowest
     #: (shifts count from a row's minimum), even (the size along the axis is), copies (whole cases
     #: may stand along a further axis in front of all inputs but ``weight``), among_samples
-    #: (each sample's loss depends on the others of its batch), …
+    #: (each sample's loss depends on the others of its batch), clusters (how many the classes that
+    #: are not on the head's list fall into), …
     facts: Mapping[str, Any] = field(default_factory=dict)
     _pullback: Gradient | None = None
     _mean: Callable[..., Array] | None = None

@@ -2935,3 +2935,156 @@ def _(**arguments: Any) -> Array:
 def _(**arguments: Any) -> dict[str, Array]:
     z, low, classes, y = _sampled_logits(**arguments)
     return _sampled_intermediate(y + _sigmoid(z, low), classes, **arguments)  # σ − y
+
+
+# -- adaptive softmax ------------------------------------------------------------------------------
+
+
+@loss(
+    inputs={
+        "input": tensor("feature", shape="N D"),
+        "head_weight": tensor("feature", shape="H D"),
+        "projection1": tensor("feature", shape="U D"),
+        "tail1": tensor("feature", shape="E U"),
+        "projection2": tensor("feature", shape="V D"),
+        "tail2": tensor("feature", shape="F V"),
+        "target": tensor("class_index", shape="N C"),
+        "head_bias": tensor("real", shape="H", optional=True),
+    },
+    coupled="N D H U E V F",  # in the gradients with respect to the layers
+    copies=True,
+    nonnegative=True,
+    clusters=2,
+    source="Grave et al. 2017, arXiv:1609.04309; torch.nn.AdaptiveLogSoftmaxWithLoss",
+)
+def adaptive_log_softmax(
+    input: Array,
+    head_weight: Array,
+    projection1: Array,
+    tail1: Array,
+    projection2: Array,
+    tail2: Array,
+    target: Array,
+    head_bias: Weight = None,
+) -> Array:
+    """−log p of the target: by the head's softmax, and in a cluster by that of the cluster as well.
+
+    The classes are a shortlist and two clusters. The head's logits W·x + b are of the classes on the
+    shortlist and of the clusters, the logits of the classes within a cluster T·(P·x).
+    """
+    parts = _adaptive(input, head_weight, projection1, tail1, projection2, tail2, target, head_bias)
+    terms = [
+        np.where(hot == 1, primitives.log_softmax(z, -1, low), 0).sum(axis=-1)
+        for hot, z, low in parts
+    ]
+    return -sum(terms).astype(input.dtype)
+
+
+def _adaptive(
+    input: Array,
+    head_weight: Array,
+    projection1: Array,
+    tail1: Array,
+    projection2: Array,
+    tail2: Array,
+    target: Array,
+    head_bias: Weight = None,
+) -> list[tuple[Array, Array, Array]]:
+    """Of the head and each cluster: the target, one-hot, 0 where it is in another cluster; the
+    logits; and what their rounding lost."""
+    first = head_weight.shape[-2] - 2
+    second = first + tail1.shape[-2]
+    layers = [
+        (np.minimum(target, first + (target >= second)), _logits(input, head_weight, head_bias)),
+        (target - first, _cluster_logits(input, projection1, tail1)),
+        (target - second, _cluster_logits(input, projection2, tail2)),
+    ]
+    return [
+        (primitives.one_hot(index, logits[0].shape[-1], -1, logits[0].dtype), *_ordered(logits, -1))
+        for index, logits in layers
+    ]
+
+
+def _cluster_logits(input: Array, projection: Array, tail: Array) -> Logits:
+    """T·(P·x), both products as if in twice the precision."""
+    high, low = (primitives.affine(part, _wide(tail)) for part in _logits(input, projection, None))
+    return primitives.sum2(high, low)
+
+
+def _through_clusters(
+    residuals: list[Array],
+    hidden: list[Array],
+    input: Array,
+    head_weight: Array,
+    tails: list[tuple[Array, Array]],
+    head_bias: Weight,
+) -> dict[str, Array]:
+    """The pullback of the logits of :func:`_adaptive`, given P·x of each cluster."""
+    wide = _wide(input)
+    head = _through_linear(residuals[0], wide, head_weight, head_bias)
+    found = {"input": head["input"], "head_weight": head["linear_weight"]}
+    if head_bias is not None:
+        found["head_bias"] = head["linear_bias"]
+    for k, (projection, tail) in enumerate(tails, 1):
+        outer = _through_linear(residuals[k], hidden[k - 1], tail, None)
+        inner = _through_linear(outer["input"], wide, projection, None)
+        found["input"] = found["input"] + inner["input"]
+        found[f"projection{k}"] = inner["linear_weight"]
+        found[f"tail{k}"] = outer["linear_weight"]
+    return {name: g.astype(input.dtype) for name, g in found.items()}
+
+
+@adaptive_log_softmax.pullback
+def _(
+    cotangent: Array,
+    input: Array,
+    head_weight: Array,
+    projection1: Array,
+    tail1: Array,
+    projection2: Array,
+    tail2: Array,
+    target: Array,
+    head_bias: Weight = None,
+) -> dict[str, Array]:
+    tails = [(projection1, tail1), (projection2, tail2)]
+    c = cotangent[..., None]
+    residuals = [
+        np.where(
+            (c != 0) & hot.any(axis=-1, keepdims=True),
+            -c * primitives.log_softmax_pullback(hot, z, -1, low),
+            0,
+        )
+        for hot, z, low in _adaptive(input, head_weight, *tails[0], *tails[1], target, head_bias)
+    ]
+    hidden = [_logits(input, projection, None)[0] for projection, _ in tails]
+    return _through_clusters(residuals, hidden, input, head_weight, tails, head_bias)
+
+
+@adaptive_log_softmax.intermediate
+def _(**arguments: Any) -> Array:
+    terms = []
+    for hot, z, _ in _adaptive(**arguments):
+        top = np.abs(np.max(z, axis=-1, keepdims=True))
+        terms.append(np.where(hot == 1, np.abs(z) + top + 1, 0).sum(axis=-1))  # z − logsumexp(z)
+    return np.max(terms, axis=0).astype(arguments["input"].dtype)
+
+
+@adaptive_log_softmax.gradient_intermediate
+def _(
+    input: Array,
+    head_weight: Array,
+    projection1: Array,
+    tail1: Array,
+    projection2: Array,
+    tail2: Array,
+    target: Array,
+    head_bias: Weight = None,
+) -> dict[str, Array]:
+    tails = [(projection1, tail1), (projection2, tail2)]
+    terms = [
+        hot + np.where(hot.any(axis=-1, keepdims=True), primitives.softmax(z, -1, low), 0)
+        for hot, z, low in _adaptive(input, head_weight, *tails[0], *tails[1], target, head_bias)
+    ]  # softmax − one-hot
+    hidden = [np.abs(_logits(input, projection, None)[0]) for projection, _ in tails]
+    sizes = [(np.abs(projection), np.abs(tail)) for projection, tail in tails]
+    return _through_clusters(terms, hidden, np.abs(input), np.abs(head_weight), sizes, head_bias)

@@ -824,6 +824,26 @@ SAMPLED: list[Mutant] = [
     Mutant("bias-gradient-missing", "nce", G, "the bias is not trained", pullback=spoilt("nce", lambda g, c, **_: 0 * g, "linear_bias")),
 ]  # fmt: skip
 
+AS = "adaptive_log_softmax"
+
+
+def every_cluster(target: Array, head_weight: Array, tail1: Array, **a: Any) -> Array:
+    """The log-probabilities within the first cluster, of whatever class."""
+    z = a["input"] @ a["projection1"].T @ tail1.T
+    index = np.clip(target - (len(head_weight) - 2), 0, len(tail1) - 1)
+    outside = (target < len(head_weight) - 2) | (target >= len(head_weight) - 2 + len(tail1))
+    return np.where(outside, np.take_along_axis(log_softmax(z, 1), index[:, None], 1)[:, 0], 0)
+
+
+ADAPTIVE: list[Mutant] = [
+    Mutant("bias-ignored", AS, V, "head_bias dropped", prepare=without("head_bias")),
+    Mutant("tail-of-all", AS, V, "the first cluster for every sample", formula=lambda **a: F[AS](**a) - every_cluster(**a)),
+    Mutant("clusters-swapped", AS, V, "the head's last columns in the other order", prepare=edit(head_weight=lambda a: np.concatenate([a["head_weight"][:-2], a["head_weight"][:-3:-1]]))),
+    Mutant("sum-for-mean", AS, R, "not divided by the batch", mean=lambda losses, **_: 1, reduction="mean"),
+    Mutant("projection-not-trained", AS, G, "the projection's gradient is lost", pullback=spoilt(AS, lambda g, c, **_: 0 * g, "projection1")),
+    Mutant("input-by-the-head-alone", AS, G, "clusters do not reach the input", pullback=spoilt(AS, lambda g, c, **a: F[AS].gradients(c, **a | {"tail1": 0 * a["tail1"], "tail2": 0 * a["tail2"]})["input"], "input")),
+]  # fmt: skip
+
 MUTANTS = [
     *HELD,
     *ACTIVATIONS,
@@ -835,6 +855,7 @@ MUTANTS = [
     *SEQUENCES,
     *LINEAR,
     *SAMPLED,
+    *ADAPTIVE,
 ]
 
 #: the textbook's formulas, which cancel: as good as they can be in this precision, and no better

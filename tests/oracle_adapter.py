@@ -238,7 +238,7 @@ class Implementation:
         arguments = self.prepare({**self.function.defaults(), **usual, **arguments})
         reduction, weight = arguments.pop("reduction"), arguments.pop("sample_weight")
         for name, spec in self.function.inputs.items():
-            if name in arguments and not INTEGER_KINDS & set(spec.kinds):
+            if arguments.get(name) is not None and not INTEGER_KINDS & set(spec.kinds):
                 arguments[name] = arguments[name].astype(wide)  # whole numbers, in another dtype
 
         def evaluated(**options: Any) -> Any:
@@ -267,6 +267,9 @@ def refuse(function: Function, arguments: Arguments) -> None:
     axis = arguments.get("axis", 1)
     if "linear_weight" in arguments:  # its logits
         first = np.zeros((len(first), *arguments["linear_weight"].shape[:-1]))
+    if "head_weight" in arguments:  # the logits of the head, less two, and of the clusters
+        layers = [len(arguments[n]) for n in ("head_weight", "tail1", "tail2")]
+        first = np.zeros((len(first), sum(layers) - 2))
     if target.dtype.kind == "i" and {"class_index"} & set(spec.kinds):
         for index in (target, arguments.get("sampled", target)):
             ignored = index == arguments.get("ignore_index", -1000)

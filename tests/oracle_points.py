@@ -394,6 +394,21 @@ CASES: dict[str, list[Case]] = {
         ),
         case(input=_VECTORS[:3], linear_weight=_VECTORS[2:], target=DISTRIBUTIONS[1:4]),
     ],
+    "adaptive_log_softmax": [
+        case(
+            input=_VECTORS,
+            head_weight=_VECTORS[1:] if layer is _VECTORS else [*_NEAR, _VECTORS[0]],
+            projection1=layer[:2],
+            tail1=[[0.3, -2.0], [1.0, 0.5], [1e8, 1.0]],
+            projection2=layer[2:3],
+            tail2=[[1.0], [1.0 + 2**-30]],
+            target=target,
+            **bias,
+        )
+        for layer in (_VECTORS, _NEAR)
+        for target in ([0, 2, 5, 1, 4], [6, 3, 0, 5, 2])
+        for bias in ({}, {"head_bias": [0.5, -1.0, 2.0, 0.0]})
+    ],
     "cosine_similarity": [
         *(case(p, **_TWO) for p in ({}, {"negated": True})),
         case({"eps": 1.0}, input1=[[0.3, -0.4], [0.0, 0.0]], input2=[[3.0, 4.0], [0.6, 1e-9]]),
@@ -487,6 +502,7 @@ ELEMENTS: dict[str, st.SearchStrategy] = {
     "bit": st.sampled_from([0.0, 1.0]),
 }
 SIZES = {"N": 2, "C": 3, "P": 2, "G": 12, "D": 3, "T": 3, "L": 2, "R": 2, "Q": 4, "1": 1}
+SIZES |= {"H": 3, "E": 2, "F": 1, "U": 2, "V": 1}  # the target's class is among three of four
 
 #: an input's other encodings are asked for by a parameter
 ENCODINGS = {("hinge", "bit"): {"labels": "bit"}, ("squared_hinge", "bit"): {"labels": "bit"}}

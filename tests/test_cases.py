@@ -167,6 +167,9 @@ def hold_indices_to_the_domain(case: Case, arguments: dict[str, Any]) -> None:
     elif target is not None and integers(target) and case.function.name != "circle":
         layer = inputs.get("linear_weight")
         logits = inputs["input"].shape if layer is None else (len(target), *layer.shape[:-1])
+        if "head_weight" in inputs:
+            layers = [len(inputs[n]) for n in ("head_weight", "tail1", "tail2")]
+            logits = (len(target), sum(layers) - 2)
         inside = (target >= 0) & (target < logits[arguments.get("axis", 1)])
         assert (inside | (target == arguments.get("ignore_index", -1))).all()
         assert target.ndim == len(logits) - 1 or "sampled" in inputs

@@ -177,6 +177,10 @@ UNREAD = {
     ("multilabel_margin", "input"): "margins of a row whose set is empty",
     ("sampled_softmax", "sampled_expected"): "counts of candidates that are left out",
     ("nce", "sampled_expected"): "counts of candidates that are left out",
+    **{
+        ("adaptive_log_softmax", layer): "clusters that the target is not in"
+        for layer in ("projection1", "tail1", "projection2", "tail2")
+    },
     ("ctc", "log_probs"): "frames beyond the input's length; classes in no alignment",
 }
 
@@ -212,6 +216,7 @@ def test_nan_in_gives_nan_out(name: str, width: type) -> None:
 UNDEFINED = {
     "cosine_embedding": "a zero vector has no direction",
     "linear_cross_entropy": "the difference of two logits, both too large",
+    "adaptive_log_softmax": "the difference of two logits, both too large",
     "sampled_softmax": "the difference of two logits, both too large",
     "nce": "a logit that is the difference of two products, both too large",
     "poisson_nll": "eˣ − y·x, both too large",

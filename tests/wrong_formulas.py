@@ -135,6 +135,13 @@ def linear_cross_entropy_of(log_p: Callable[[Array], Array]) -> Callable[..., Ar
     return formula
 
 
+def adaptive_minus_logsumexp(input: Array, **arguments: Any) -> Array:
+    """Adaptive softmax of logits that are rounded."""
+    parts = rooms._adaptive(input, **arguments)
+    narrow = [(hot == 1, z.astype(input.dtype)) for hot, z, _ in parts]
+    return -sum(np.where(hot, z - primitives.logsumexp(z, -1), 0).sum(axis=-1) for hot, z in narrow)
+
+
 def cross_entropy_of(log_p: Callable[[Array], Array]) -> Callable[..., Array]:
     def formula(
         input: Array,
@@ -368,6 +375,8 @@ MUTANTS: list[Mutant] = [
     Mutant("minus-logsumexp", "linear_cross_entropy", "z − logsumexp(z) cancels", linear_cross_entropy_of(lambda z: z - primitives.logsumexp(z, 1))),
     Mutant("float32-counts", "sampled_softmax", "expected counts in float32", lambda true_expected, sampled_expected, **a: F["sampled_softmax"](true_expected=at_float32(true_expected), sampled_expected=at_float32(sampled_expected), **a)),
     Mutant("float32-counts", "nce", "expected counts in float32", lambda true_expected, sampled_expected, **a: F["nce"](true_expected=at_float32(true_expected), sampled_expected=at_float32(sampled_expected), **a)),
+    Mutant("minus-logsumexp", "adaptive_log_softmax", "z − logsumexp(z) cancels", adaptive_minus_logsumexp),
+    Mutant("layers-merged-at-float32", "adaptive_log_softmax", "T·P in float32", lambda projection1, tail1, **a: F["adaptive_log_softmax"](projection1=at_float32(tail1 @ projection1), tail1=np.eye(len(tail1), dtype=tail1.dtype), **a)),
     Mutant("summed-at-float32", "linear_cross_entropy", "a sum over the batch in float32", gradient=lambda c, **a: F["linear_cross_entropy"].gradients(c, **a)["linear_weight"].astype(np.float32).astype(c.dtype), of="linear_weight"),
     Mutant("squares-overflow", "cosine_similarity", "norms of long vectors", lambda input1, input2, axis, eps, negated: (input1 * input2).sum(axis=axis) / np.maximum(np.sqrt((input1**2).sum(axis=axis)), eps) / np.maximum(np.sqrt((input2**2).sum(axis=axis)), eps) * (-1 if negated else 1), in_=FLOAT64),
     Mutant("half-the-square", "cosine_distance", "½·|x − y|², which is the same of unit vectors only", lambda input, target, axis: ((input - target) ** 2).sum(axis=axis, keepdims=True) / 2),

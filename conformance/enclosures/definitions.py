@@ -883,3 +883,27 @@ def masked_softmax(x: Row, mask: Row, axis: int = -1) -> Row:
 def gumbel_softmax(x: Row, tau: Ball, hard: bool, axis: int = -1) -> Row:
     """The probability that xᵢ + gᵢ is the largest: of Gumbel variables that is the softmax."""
     return softmax(x)
+
+
+@define(sampled, roots=f"{_LAYER} head_weight projection1 tail1 projection2 tail2 head_bias")
+def adaptive_log_softmax(
+    input: Row,
+    head_weight: Sequence[Row],
+    projection1: Sequence[Row],
+    tail1: Sequence[Row],
+    projection2: Sequence[Row],
+    tail2: Sequence[Row],
+    target: int,
+    head_bias: Row | None = None,
+) -> Ball:
+    clusters = [(projection1, tail1), (projection2, tail2)]
+    head = log_softmax(_linear(input, head_weight, head_bias))
+    start = len(head) - len(clusters)
+    if target < start:
+        return -head[target]
+    for place, (projection, tail) in enumerate(clusters, start):
+        if target < start + len(tail):
+            inside = log_softmax(_linear(_linear(input, projection, None), tail, None))
+            return -head[place] - inside[target - start]
+        start += len(tail)
+    return NAN
