@@ -237,6 +237,7 @@ SIZES |= {"C *K D": (3, 3), "C *K": (3,)}
 SIZES |= {"C D": (3, 3), "N R": (2, 2), "Q": (4,)}
 SIZES |= {"H D": (3, 3), "H": (3,), "U D": (2, 3), "E U": (1, 2), "V D": (1, 3), "F V": (2, 1)}
 WHOLE = {
+    "label": [0, 0, 1],
     "class_index": [2, 0],
     "N R": [[2, 0], [1, 1]],
     "Q": [1, 0, 2, 2],
@@ -287,7 +288,7 @@ def somewhere(function: Function, params: dict[str, Any]) -> dict[str, Array]:
         if kind in INTEGER_KINDS:
             inputs[name] = np.array(WHOLE.get(spec.shape, WHOLE[kind]))
         else:
-            shape = SIZES[spec.shape]
+            shape = (3, 3) if kind == "direction" else SIZES[spec.shape]  # a pair, and another
             if function.facts.get("even"):
                 shape = (*shape[:-1], 2 * shape[-1])
             inputs[name] = random.uniform(*RANGES.get(kind, (-3, 3)), shape)
