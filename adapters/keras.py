@@ -505,17 +505,16 @@ ACTIVATIONS = surface(
 )
 
 
-def _ops(backend: str) -> list[Binding]:
-    """What of ``keras.ops`` computes activations and losses."""
-    return [
+OPS = surface(
+    "keras.ops",
+    [
         bind("step", "heaviside", "x at_zero"),
         bind("logsumexp", "logsumexp", "x", axis="axis"),
         *_shared(),
         bind("gelu", "gelu", "x", dialect=TANH),  # approximate=True by default
         bind("gelu", "gelu", "x", fixed={"approximate": False}),
-        *_cross_entropies(backend),
-    ]
-
+    ],
+)
 
 #: a layer computes in its own dtype, to which it casts what it is given
 _OWN = {"dtype": DTYPE}
@@ -561,7 +560,8 @@ def _bindings(backend: str) -> tuple[Binding, ...]:
         *surface("keras.losses", _losses(functional=True, backend=backend)),
         *surface("keras.losses", _losses(functional=False, backend=backend), style="class"),
         *LAYERS,
-        *surface("keras.ops", _ops(backend)),
+        *OPS,
+        *surface("keras.ops", _cross_entropies(backend)),
     )
 
 
