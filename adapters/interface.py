@@ -180,7 +180,7 @@ class Binding:
     implied: Mapping[str, Callable[[Mapping[str, np.ndarray]], np.ndarray]] = field(
         default_factory=dict
     )
-    derived: Mapping[str, Callable[[Mapping[str, np.ndarray]], Any]] = field(default_factory=dict)
+    derived: Mapping[str, Callable[[Inputs], Any]] = field(default_factory=dict)
     at_call: frozenset[str] = frozenset()
     state: Mapping[str, str] = field(default_factory=dict)
     attributes: Mapping[str, Any] = field(default_factory=dict)
@@ -308,7 +308,7 @@ def bind(
     prepare: Mapping[str, Callable[[np.ndarray, Inputs], np.ndarray]] = NOTHING,
     layout: Mapping[str, tuple[int, ...]] = NOTHING,
     implied: Mapping[str, Callable[[Mapping[str, np.ndarray]], np.ndarray]] = NOTHING,
-    derived: Mapping[str, Callable[[Mapping[str, np.ndarray]], Any]] = NOTHING,
+    derived: Mapping[str, Callable[[Inputs], Any]] = NOTHING,
     at_call: str = "sample_weight",
     state: Mapping[str, str] = NOTHING,
     attributes: Mapping[str, Any] = NOTHING,

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..reference.floats import float_of
 from . import adapter
-from .interface import DTYPE, NOTHING, Adapter, Binding, Spelling, bind, surface
+from .interface import DTYPE, NOTHING, Adapter, Binding, Inputs, Spelling, bind, surface
 from .tensorflow import numpy_source
 from .torch import BCE_LOG_FLOOR
 
@@ -59,17 +59,9 @@ SECOND_OF_THREE: dict[str, Any] = {
     "max_rank": 3,
 }
 
-#: the last axis given as the second, for what averages over ``axis=1``
-LAST_SECOND: dict[str, Any] = {
-    "layout": {"input": (0, 2, 1), "target": (0, 2, 1)},
-    "min_rank": 3,
-    "max_rank": 3,
-}
-
 #: the overlap of each mask of a batch, where all of them together are the default
 EACH_MASK: dict[str, Any] = {"fixed": {"axis": (1, 2)}, "min_rank": 3, "max_rank": 3}
 
-Inputs = Mapping[str, np.ndarray]
 Params = Mapping[str, Any]
 
 
@@ -301,7 +293,7 @@ def _losses(functional: bool, backend: str) -> list[Binding]:
                 **layout,
             )
             for from_logits in (False, True)
-            for axis, layout in (({}, {}), ({"axis": 1}, LAST_SECOND))
+            for axis, layout in (({}, {}), ({"axis": 1}, SECOND_OF_THREE))
         ),
         *(
             row(

@@ -42,6 +42,13 @@ SMOOTH = {"threshold": np.inf}
 LAST = {"axis": -1}
 
 
+#: the orders of axes that ctc_loss takes its logits in
+TIME_AND_BATCH: tuple[dict[str, Any], ...] = (
+    {},
+    {"fixed": {"logits_time_major": False}, "layout": {"log_probs": (1, 0, 2)}},
+)
+
+
 def beside_samples(weight: np.ndarray, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
     """A weight for each sample as the source wants it, of the rank of the labels: "a tensor of shape
     [batch_size]", as the documentation has it, is refused beside labels of another rank."""
@@ -142,31 +149,21 @@ NN = surface(
             kinds={"target": "class_index"},
             dialect=LAST,
         ),
-        bind(
-            "ctc",
-            "ctc_loss",
-            "",
-            targets="labels",
-            log_probs="logits",
-            target_lengths="label_length",
-            input_lengths="logit_length",
-            blank="blank_index",
-            kinds={"log_probs": "logits"},
-            dialect={"from_logits": True},
-        ),
-        bind(
-            "ctc",
-            "ctc_loss",
-            "",
-            targets="labels",
-            log_probs="logits",
-            target_lengths="label_length",
-            input_lengths="logit_length",
-            blank="blank_index",
-            fixed={"logits_time_major": False},
-            kinds={"log_probs": "logits"},
-            dialect={"from_logits": True},
-            layout={"log_probs": (1, 0, 2)},
+        *(
+            bind(
+                "ctc",
+                "ctc_loss",
+                "",
+                targets="labels",
+                log_probs="logits",
+                target_lengths="label_length",
+                input_lengths="logit_length",
+                blank="blank_index",
+                kinds={"log_probs": "logits"},
+                dialect={"from_logits": True},
+                **order,
+            )
+            for order in TIME_AND_BATCH
         ),
         # "Computes half the L2 norm of a tensor without the sqrt: output = sum(t ** 2) / 2"
         bind("l2_loss", "l2_loss", "input", reductions=(Spelling("default", "sum"),)),
