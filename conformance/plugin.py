@@ -50,6 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if profile and profile.startswith("nnconform-"):
         from hypothesis import Phase, settings
 
+        _forget_local_constants()
         for name, examples in PROFILES.items():
             phases = [Phase.explicit, Phase.generate, Phase.target, Phase.shrink]
             settings.register_profile(
@@ -73,6 +74,18 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(str(error)) from None
     folder = config.getoption("--conformance-out")
     config.pluginmanager.register(Rows(config, Path(folder) if folder else None), "nnconform-rows")
+
+
+def _forget_local_constants() -> None:
+    """Have Hypothesis draw the same numbers wherever nnconform is installed.
+
+    It mixes constants that it reads in local source files into what it draws: an editable
+    installation would be searched otherwise than a wheel, and each edit would change the search.
+    """
+    from hypothesis.internal.conjecture import providers
+
+    if hasattr(providers, "is_local_module_file"):  # not public: older releases do without
+        providers.is_local_module_file = lambda path: False
 
 
 # -- which rows ----------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The Hypothesis settings of every conformance test.
 
 Deadlines and health checks are about tests of one's own code; here slow calls belong to others.
-How many examples are drawn is left to the profile in force.
+How many examples are drawn is left to the profile in force when this module is imported.
 """
 
 from hypothesis import HealthCheck, settings

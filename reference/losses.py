@@ -1840,6 +1840,7 @@ def _(
         "input": f.weight
         * (
             f.step * (bend + steep * largest)
+            + (times(f.entropy, steep) * f.p if from_logits else 0)  # σ·(1 − σ), σ near 1
             + times(steep, np.abs(f.entropy_slope))
             + f.step * power
         ),
