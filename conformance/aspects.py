@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,14 @@ def cotangent(shape: tuple[int, ...], kind: Float) -> np.ndarray:
     return Corpus(name, "ordinary").floats(shape, (-4.0, 4.0), kind)
 
 
-def executed(m: Measurement, case: Case, call: Call, *, gradient: bool = False) -> Outcome | None:
+def executed(
+    m: Measurement,
+    case: Case,
+    call: Call,
+    *,
+    gradient: bool = False,
+    extra: Mapping[str, Any] | None = None,
+) -> Outcome | None:
     """The outcome of a call, or None where there is nothing to judge in it."""
     m.cases += 1
     subject = m.subject
@@ -35,6 +42,7 @@ def executed(m: Measurement, case: Case, call: Call, *, gradient: bool = False) 
     outcome = subject.adapter.execute(
         call, wrt, lambda shape, dtype: cotangent(shape, float_of(dtype))
     )
+    m.keep(case, outcome, extra)
     if outcome.error is not None:
         m.raised(case, call, outcome)
         return None
@@ -96,6 +104,7 @@ def corpus_then_search(m: Measurement, judge: Judgement, data: Any, corpus_cases
         raise m.corpus_failure
     if m.refusal and not m.points:
         return  # the framework said that it does not offer this dtype
+    m.searching = True
     judge(m, searched(m.subject.binding, m.subject.dtype, data.draw))
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..adapters import adapter
-from . import environment
+from . import environment, outputs
 from .plugin import PROFILES
 from .selection import UsageError, installed, match_dtypes, match_frameworks, match_functions
 
@@ -201,6 +201,8 @@ def _prepared(folder: Path) -> Path:
             "report.*",
             "journal/*.jsonl",
             "journal/*.log",
+            "journal/*.outputs",
+            "outputs/*.xz",
         ):
             for old in folder.glob(pattern):
                 old.unlink()
@@ -237,6 +239,7 @@ def _written(folder: Path, record: dict[str, Any], workers: list[Worker]) -> Run
     made = Run(folder, gather(folder), record)
     write(made.table, folder)
     write_callables(gather_callables(folder), folder)
+    outputs.write(outputs.gather(folder), folder)
     write_reports(made)
     return made
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .measurement import Subject
 
 MARK = "conformance"
-ROW = "nnconform"
+PROPERTY = "nnconform"
 
 #: name → examples that Hypothesis draws for each row, on top of the corpus
 PROFILES = {"quick": 2, "default": 10, "deep": 200}
@@ -153,8 +153,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         raise
     finally:
         row = found.row()
-        pyfuncitem.user_properties.append((ROW, json.dumps(row, ensure_ascii=False)))
+        pyfuncitem.user_properties.append((PROPERTY, json.dumps(row, ensure_ascii=False)))
         rows: Any = pyfuncitem.config.pluginmanager.get_plugin("nnconform-rows")
+        rows.keep(found)
         rows.append(pyfuncitem.nodeid, row)
     if row["verdict"] == "fixed":
         pytest.fail(row["note"].partition("\n")[0], pytrace=False)
@@ -186,6 +187,7 @@ class Rows:
         self.rows: list[dict[str, Any]] = []
         self.journal: Path | None = None
         self.shown = 0.0
+        self.put: set[str] = set()
         if folder is not None:
             worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
             frameworks = (config.getoption("--frameworks") or "all").replace(",", "+")
@@ -197,6 +199,19 @@ class Rows:
         if self.journal is not None:
             with self.journal.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"event": event, **content}, ensure_ascii=False) + "\n")
+
+    def keep(self, measurement: Any) -> None:
+        """Append the answers of a row, and the cases that the session has not met before."""
+        if self.journal is None or not measurement.outputs:
+            return
+        from .outputs import ROW
+
+        row = {name: measurement.subject.identity[name] for name in ROW}
+        lines = [line for case, line in measurement.put.items() if case not in self.put]
+        self.put |= set(measurement.put)
+        with self.journal.with_suffix(".outputs").open("a", encoding="utf-8") as file:
+            for entry in (*lines, {**row, "outputs": measurement.outputs}):
+                file.write(json.dumps(entry, ensure_ascii=False, default=str) + "\n")
 
     def alive(self) -> None:
         """Show a driver that follows the journal that the test under way goes on."""
@@ -233,7 +248,7 @@ class Rows:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call":
             self.rows += [
-                json.loads(str(row)) for name, row in report.user_properties if name == ROW
+                json.loads(str(row)) for name, row in report.user_properties if name == PROPERTY
             ]
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
