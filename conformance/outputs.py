@@ -123,7 +123,7 @@ class Outputs:
         for case in sorted(ordered, key=lambda c: (c["function"], c["dtype"], c["case"])):
             yield json.dumps(case, ensure_ascii=False)
         for key, outputs in mine.items():
-            row = dict(zip(ROW, key[1:]))
+            row = {name: key[place] for place, name in enumerate(ROW, 1)}
             yield json.dumps({**row, "outputs": outputs}, ensure_ascii=False)
 
 

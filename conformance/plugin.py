@@ -85,7 +85,7 @@ def _forget_local_constants() -> None:
     from hypothesis.internal.conjecture import providers
 
     if hasattr(providers, "is_local_module_file"):  # not public: older releases do without
-        providers.is_local_module_file = lambda path: False
+        setattr(providers, "is_local_module_file", lambda path: False)  # noqa: B010
 
 
 # -- which rows ----------------------------------------------------------------------------------------
