@@ -2849,7 +2849,9 @@ def _(**arguments: Any) -> Array:
 @sampled_softmax.gradient_intermediate
 def _(**arguments: Any) -> dict[str, Array]:
     z, low, classes, y = _sampled_logits(**arguments)
-    return _sampled_intermediate(y + primitives.softmax(z, -1, low), classes, **arguments)
+    top = np.abs(np.max(z, axis=-1, keepdims=True))
+    shares = times(primitives.softmax(z, -1, low), 1 + np.abs(z) + top)  # e^(z − max z)
+    return _sampled_intermediate(y + shares, classes, **arguments)
 
 
 def _sampled_intermediate(
@@ -2935,7 +2937,8 @@ def _(**arguments: Any) -> Array:
 @nce.gradient_intermediate
 def _(**arguments: Any) -> dict[str, Array]:
     z, low, classes, y = _sampled_logits(**arguments)
-    return _sampled_intermediate(y + _sigmoid(z, low), classes, **arguments)  # σ − y
+    terms = y + times(_sigmoid(z, low), 1 + np.abs(z))  # σ − y, and the rounding of z in it
+    return _sampled_intermediate(terms, classes, **arguments)
 
 
 # -- adaptive softmax ------------------------------------------------------------------------------
