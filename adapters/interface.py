@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Union
 
 import numpy as np
 
@@ -123,7 +123,7 @@ def laid_out(array: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
 
 
 Inputs = Mapping[str, np.ndarray]
-Dialect = Mapping[str, Any] | Callable[[Inputs, Mapping[str, Any], str], Mapping]
+Dialect = Union[Mapping[str, Any], Callable[[Inputs, Mapping[str, Any], str], Mapping]]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ import json
 import re
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -23,6 +22,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..adapters import adapter
 from ..adapters.interface import Adapter, Binding
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:  # pytest brings it
+    import tomli as tomllib
 
 if TYPE_CHECKING:
     import pandas as pd
