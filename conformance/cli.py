@@ -151,6 +151,12 @@ def list_(frameworks: str | None, functions: str | None, parameters: bool) -> No
     show_default=True,
     help="The run folder; an earlier run in it is replaced.",
 )
+@click.option(
+    "--python",
+    metavar="PATH",
+    default=sys.executable,
+    help="Judge the environment of this interpreter, where nnconform need not be installed.",
+)
 def run(**options: Any) -> int:
     """Judge the installed frameworks and write the run folder.
 

@@ -114,6 +114,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def measurement(request: pytest.FixtureRequest) -> Any:
     """The table row that a conformance test measures."""
+    from ..adapters.interface import Unavailable
     from .audit import bound
     from .measurement import Measurement
 
@@ -125,7 +126,14 @@ def measurement(request: pytest.FixtureRequest) -> Any:
         subject.adapter.start()
         if rows.journal is not None:
             rows.write("callables", rows=bound(subject.adapter))
-    return Measurement(subject)
+    measured = Measurement(subject)
+    try:
+        measured.subject = subject.fitted()
+    except Unavailable as reason:
+        measured.refusal = str(reason)
+        rows.keep(request.node, measured.row())
+        pytest.skip(str(reason))
+    return measured
 
 
 def _subject(item: pytest.Item) -> Subject | None:
@@ -153,9 +161,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         raise
     finally:
         row = found.row()
-        pyfuncitem.user_properties.append((ROW, json.dumps(row, ensure_ascii=False)))
         rows: Any = pyfuncitem.config.pluginmanager.get_plugin("nnconform-rows")
-        rows.append(pyfuncitem.nodeid, row)
+        rows.keep(pyfuncitem, row)
     if row["verdict"] == "fixed":
         pytest.fail(row["note"].partition("\n")[0], pytrace=False)
     if row["verdict"] == "unsupported":
@@ -205,8 +212,10 @@ class Rows:
             with contextlib.suppress(OSError):
                 os.utime(self.journal)
 
-    def append(self, test: str, row: dict[str, Any]) -> None:
-        self.write("row", test=test, row=row)
+    def keep(self, item: pytest.Item, row: dict[str, Any]) -> None:
+        """Keep the row of a test: in the journal, and for whoever reads pytest's reports."""
+        item.user_properties.append((ROW, json.dumps(row, ensure_ascii=False)))
+        self.write("row", test=item.nodeid, row=row)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(
@@ -231,7 +240,7 @@ class Rows:
             self.write("start", test=item.nodeid, identity=subject.identity)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when == "call":
+        if report.when == "teardown":  # one that is skipped is never called
             self.rows += [
                 json.loads(str(row)) for name, row in report.user_properties if name == ROW
             ]
