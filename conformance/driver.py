@@ -159,7 +159,7 @@ def run(
         _write_environment(folder, record, workers, unfinished=True)
         pool = _Pool(folder, workers, judge, options, jobs, hang, tell)
         try:
-            with _terminable():
+            with terminable():
                 pool.work()
         except KeyboardInterrupt:
             pool.kill()
@@ -443,7 +443,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def _terminable() -> Iterator[None]:
+def terminable() -> Iterator[None]:
     """SIGTERM does as SIGINT does, where this thread may say so."""
 
     def interrupt(number: int, frame: Any) -> None:

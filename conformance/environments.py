@@ -73,8 +73,9 @@ def complete(requirements: Sequence[Requirement]) -> list[str]:
     """The requirements as they are installed: for the CPU, and Keras with a backend."""
     named = {canonicalize_name(r.name): r for r in requirements}
     wanted = [str(r).replace(r.name, ON_CPU.get(name, r.name), 1) for name, r in named.items()]
-    if "keras" in named and not KERAS_BACKENDS & set(named):
-        wanted.append(_backend(named["keras"]))
+    keras = named.get(canonicalize_name("keras"))
+    if keras is not None and not KERAS_BACKENDS & set(named):
+        wanted.append(_backend(keras))
     return sorted(wanted)
 
 
