@@ -49,7 +49,7 @@ PER_SAMPLE = tuple(
 )
 
 #: how a loss refuses a reduction that another version has
-UNKNOWN_REDUCTION = "Invalid value for argument `reduction`"
+UNKNOWN_REDUCTION = ("Invalid value for argument `reduction`", "Invalid Reduction Key")
 
 #: ``keras.config.epsilon()``: "used to avoid dividing by zero in some operations"
 EPSILON = 1e-7
@@ -629,9 +629,9 @@ class KerasAdapter(Adapter):
         return super().fitted(replace(binding, fixed=fixed), spelling, dtype)
 
     def lacking(self, error: BaseException, call: Call) -> str:
-        reduction = (call.constructor or {}).get("reduction")
-        if reduction and UNKNOWN_REDUCTION in str(error):
-            return self._takes_no(call.path, [f"reduction={reduction!r}"])
+        made = call.constructor or {}
+        if "reduction" in made and any(said in str(error) for said in UNKNOWN_REDUCTION):
+            return self._takes_no(call.path, [f"reduction={made['reduction']!r}"])
         return super().lacking(error, call)
 
     def tensor(self, array: np.ndarray) -> Any:

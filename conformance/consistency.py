@@ -38,10 +38,12 @@ def consistency(m: Measurement) -> None:
     """Every way to hold the same numbers that the callable documents."""
     case = _long_case(m.subject)
     compared = _Comparison(m)
-    outcome = compared.outcome(m.subject.call(case))
+    call = m.subject.call(case)
+    outcome = compared.outcome(call)
     if outcome.error is not None:
-        if m.subject.adapter.unsupported(outcome.error):
-            m.raised(case, m.subject.call(case), outcome)
+        adapter = m.subject.adapter
+        if adapter.unsupported(outcome.error) or adapter.lacking(outcome.error, call):
+            m.raised(case, call, outcome)
         else:  # the aspect value speaks of that
             m.note(f"nothing to compare: raises {type(outcome.error).__name__}")
         return

@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..reference.floats import DTYPES
 from . import environment
 from .interpreter import Interpreter, interpreter
 from .plugin import PROFILES
@@ -114,7 +115,8 @@ def run(
     """
     if profile not in PROFILES:
         raise UsageError(f"unknown profile {profile!r}; one of {', '.join(PROFILES)}")
-    wanted, kinds = match_functions(functions), match_dtypes(dtypes)
+    wanted = match_functions(functions)
+    kinds = match_dtypes(dtypes) if dtypes else DTYPES
     tell = progress or (lambda what, worker: None)
     with interpreter(python) as judge:
         facts = judge.describe(frameworks)

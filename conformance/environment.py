@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 #: distributions that take part in a measurement, besides the frameworks'
-PACKAGES = ("numpy", "ml_dtypes", "hypothesis", "pytest")
+PACKAGES = ("numpy", "ml_dtypes", "hypothesis", "pytest", "python-flint")
 #: variables that change what a framework computes
 VARIABLES = ("KERAS_BACKEND", "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "XLA_FLAGS")
 

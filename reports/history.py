@@ -31,10 +31,9 @@ def history(steps: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
             counts = {change: int((found == change).sum()) for change in CHANGES}
             said = ", ".join(f"{count} {change}" for change, count in counts.items() if count)
             cells.setdefault(str(function), {})[version] = said
-    made = pd.DataFrame.from_dict(cells, orient="index", columns=None)
-    made = made.reindex(index=sorted(cells), columns=list(steps)).fillna("")
-    made.index.name = "function"
-    return made
+    names = sorted(cells)
+    rows = [[cells[name].get(version, "") for version in steps] for name in names]
+    return pd.DataFrame(rows, pd.Index(names, name="function"), [*steps], dtype="str")
 
 
 def history_markdown(table: pd.DataFrame) -> str:
