@@ -352,12 +352,15 @@ def searched(binding: Binding, dtype: str, draw: Any) -> Case:
 
 @cache
 def fingerprint() -> str:
-    """A hash of the corpus of every function with all its inputs and parameters reachable."""
+    """A hash of the corpus of every function with all its inputs and parameters reachable.
+
+    In the dtypes that NumPy has of itself, so that it is the same where bfloat16 is left out.
+    """
     digest = hashlib.sha256()
     for name, function in catalogue().items():
         everything = {n: n for n in (*function.inputs, *function.parameters)}
         binding = Binding(name, name, (), everything)
-        for dtype in DTYPES:
+        for dtype in (d for d in DTYPES if d != "bfloat16"):
             for case in corpus(binding, dtype):
                 digest.update(repr(sorted(case.params.items())).encode())
                 for key, array in case.inputs.items():

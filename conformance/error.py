@@ -124,7 +124,7 @@ def _masks(shape: tuple[int, ...], axes: list[int]) -> Iterator[tuple[Any, ...]]
     """Index expressions, one for each group of elements that may be perturbed together."""
     for position in product(*(range(shape[a]) for a in axes)):
         index: list[Any] = [slice(None)] * len(shape)
-        for a, at in zip(axes, position, strict=True):
+        for a, at in zip(axes, position):
             index[a] = at
         yield tuple(index)
 
@@ -179,7 +179,7 @@ def _moved(
     tensors, scalars = _perturbations(function, arguments, kind, cotangent_axes)
     results = [*_together(function, arguments, compute, tensors)]
     results += [compute({**arguments, **change}) for change in scalars]
-    for up, down in zip(results[::2], results[1::2], strict=True):
+    for up, down in zip(results[::2], results[1::2]):
         for name, value in base.items():
             with np.errstate(all="ignore"):
                 moves = np.abs(np.stack([up[name] - value, down[name] - value]))
@@ -280,7 +280,7 @@ def _together(
     axes = {n: t.index("N") for n, t in shapes.items() if "N" in t} | {_COTANGENT: 0, "": 0}
     alone = [any(n not in axes for n in change) for change in changes]
     size = first.shape[axes[next(iter(function.inputs))]]
-    rows = [change for change, lone in zip(changes, alone, strict=True) if not lone]
+    rows = [change for change, lone in zip(changes, alone) if not lone]
     stacked = {
         n: np.concatenate([change.get(n, a) for change in rows], axis=axes[n])
         for n, a in arrays.items()
@@ -288,7 +288,7 @@ def _together(
     }
     results = compute({**arguments, **stacked}) if rows else {}
     at = 0
-    for change, lone in zip(changes, alone, strict=True):
+    for change, lone in zip(changes, alone):
         if lone:
             yield compute({**arguments, **change})
         else:

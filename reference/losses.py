@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
@@ -39,7 +39,7 @@ from .primitives import (
 )
 
 Array = np.ndarray
-Weight = Array | None
+Weight = Optional[Array]
 
 _REAL_PAIR = {"input": tensor("real"), "target": tensor("real")}
 
@@ -2621,7 +2621,7 @@ def _circle(
     room = sum2(sum2(one, m), minus_d)
     far = product2(room, sum2(sum2(one, minus_m), minus_d))
     same, within = target[:, None] == target, ~(room[0] <= 0)
-    high, low = (np.where(same, a, np.where(within, b, 0)) for a, b in zip(near, far, strict=True))
+    high, low = (np.where(same, a, np.where(within, b, 0)) for a, b in zip(near, far))
     slope = 2 * g[0] * apart * np.where(same, d[0], np.where(within, -cosine, 0))
     itself = np.eye(len(x), dtype=bool) & remove_diagonal
     return _Circle(*product2(g, (high, low)), slope, same & ~itself, ~same)
