@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from .cases import PLAN, Case, corpus, searched
 from .measurement import Measurement
 from .sources import Corpus
 
-Judgement = Callable[[Measurement, Case], None]
+Judgement = Callable[[Measurement, Case], object]
 
 
 def cotangent(shape: tuple[int, ...], kind: Float) -> np.ndarray:
@@ -27,7 +27,14 @@ def cotangent(shape: tuple[int, ...], kind: Float) -> np.ndarray:
     return Corpus(name, "ordinary").floats(shape, (-4.0, 4.0), kind)
 
 
-def executed(m: Measurement, case: Case, call: Call, *, gradient: bool = False) -> Outcome | None:
+def executed(
+    m: Measurement,
+    case: Case,
+    call: Call,
+    *,
+    gradient: bool = False,
+    extra: Mapping[str, Any] | None = None,
+) -> Outcome | None:
     """The outcome of a call, or None where there is nothing to judge in it."""
     m.cases += 1
     subject = m.subject
@@ -35,6 +42,7 @@ def executed(m: Measurement, case: Case, call: Call, *, gradient: bool = False) 
     outcome = subject.adapter.execute(
         call, wrt, lambda shape, dtype: cotangent(shape, float_of(dtype))
     )
+    m.keep(case, outcome, extra)
     if outcome.error is not None:
         m.raised(case, call, outcome)
         return None
@@ -52,15 +60,15 @@ def value(m: Measurement, case: Case) -> None:
             m.check(case, call, same, "works in place, but its input does not hold the result")
 
 
-def gradient(m: Measurement, case: Case) -> None:
+def gradient(m: Measurement, case: Case) -> Outcome | None:
     """The gradient with respect to every differentiable input against the oracle's."""
     subject = m.subject
     call = subject.call(case)
     if not subject.differentiated(case):
-        return
+        return None
     outcome = executed(m, case, call, gradient=True)
     if outcome is None:
-        return
+        return None
     for name, reason in outcome.refused.items():
         m.note(f"no gradient with respect to {name}: {reason}")
     judge = subject.expected(case)
@@ -71,13 +79,17 @@ def gradient(m: Measurement, case: Case) -> None:
             m.judge(case, call, outcome.gradients[name], expected, of=name, names=names)
     for name, reason in subject.binding.no_gradient.items():
         m.note(f"no gradient with respect to {name}: {reason}")
+    return outcome
 
 
 def reduction(m: Measurement, case: Case) -> None:
     """A reduced value, and its gradients, against the oracle of reductions."""
-    value(m, case)
-    if not m.refusal:
-        gradient(m, case)
+    if not m.subject.differentiated(case):
+        value(m, case)
+    elif (outcome := gradient(m, case)) is not None and outcome.value is not None:
+        m.judge(case, m.subject.call(case), outcome.value, m.subject.expected(case).value())
+    elif not m.refusal:
+        value(m, case)
 
 
 def corpus_then_search(m: Measurement, judge: Judgement, data: Any, corpus_cases: int) -> None:
@@ -96,6 +108,7 @@ def corpus_then_search(m: Measurement, judge: Judgement, data: Any, corpus_cases
         raise m.corpus_failure
     if m.refusal and not m.points:
         return  # the framework said that it does not offer this dtype
+    m.searching = True
     judge(m, searched(m.subject.binding, m.subject.dtype, data.draw))
 
 

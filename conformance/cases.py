@@ -7,8 +7,9 @@ deterministic, Hypothesis searches and shrinks.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache, lru_cache
 from typing import Any
 
@@ -18,7 +19,7 @@ from ..adapters.interface import Binding
 from ..reference import catalogue
 from ..reference.floats import DTYPES, Float, float_of, is_float
 from ..reference.function import INTEGER_KINDS, Function, Input
-from .sources import Corpus, Search, Source, exp, fit, log
+from .sources import Corpus, Search, Source, exponent_of, fit
 
 
 @dataclass
@@ -129,8 +130,7 @@ def _dimensions(
         dims |= {"R": (source.integer(1, 3),), "Q": (source.integer(1, 5),)}
     if "H" in tokens:  # a shortlist and two clusters, each so many times narrower than the last
         short, one, two = (source.integer(1, 3) for _ in range(3))
-        # not in the search: where logits round to whole units, sums of 16 err beyond any linear bound
-        narrower = source.choice([4, 2, 1] if source.size > 1 else [2, 1])
+        narrower = source.choice([4, 2, 1])
         last = source.integer(1, 4 // narrower)
         dims |= {"H": (short + 2,), "E": (one,), "F": (two,), "C": (short + one + two,)}
         dims |= {"D": (last * narrower**2,), "U": (last * narrower,), "V": (last,)}
@@ -180,14 +180,14 @@ def _input(
         return source.floats(shape, element_range(kind, dtype), dtype, _root(dtype.tiny, 2))
     if kind == "direction":
         return _directions(source.floats(shape, (-1.0, 1.0), dtype).astype(np.float64), dtype)
-    if kind == "feature":
+    if kind in ("feature", "factor"):
         return source.floats(shape, element_range(kind, dtype), dtype, _root(dtype.tiny, 4))
     return source.floats(shape, element_range(kind, dtype), dtype)
 
 
 def _directions(vectors: np.ndarray, dtype: Float) -> np.ndarray:
     """Vectors of length 1, to the accuracy of the dtype; the first axis for those of length 0."""
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    length = np.sqrt(_total(vectors * vectors, -1))
     axis = np.arange(vectors.shape[-1]) == 0
     unit = np.where(length == 0, axis, vectors / np.where(length == 0, 1, length))
     return fit(unit, (-1.0, 1.0), dtype)
@@ -195,7 +195,7 @@ def _directions(vectors: np.ndarray, dtype: Float) -> np.ndarray:
 
 def _root(extreme: float, power: int) -> float:
     """A power of two whose own power stays well on this side of an extreme of the dtype."""
-    exponent = np.floor(np.log2(extreme))
+    exponent = exponent_of(extreme)
     return 2.0 ** (exponent // power + (1 if exponent < 0 else -1))
 
 
@@ -203,13 +203,17 @@ def element_range(kind: str, dtype: Float) -> tuple[float, float]:
     """What ordinary elements of a kind look like; the rest of the range is the aspect ``special``.
 
     Squares, products and sums of these neither overflow nor underflow; of features, which are
-    normalised and raised to powers, their fourth powers do not.
+    normalised and raised to powers, their fourth powers do not. Of factors, the products of three,
+    some tens of them summed, stay below 1/u: logits beyond it round to whole units, and what a softmax
+    makes of them has no digit that is right.
     """
     root = _root(dtype.largest, 2) / 2
     quarter = _root(dtype.largest, 4)
+    third = 2.0 ** (-exponent_of(dtype.u) // 3 - 2)
     ranges = {
         "real": (-root, root),
         "feature": (-quarter, quarter),
+        "factor": (-third, third),
         "logits": (-root, root),
         "probability": (0.0, 1.0),
         "distribution": (0.0, 1.0),
@@ -225,15 +229,25 @@ def _rows(kind: str, shape: tuple[int, ...], axis: int, dtype: Float, source: So
     """Rows that are a distribution, or the logarithm of one, to the accuracy of the dtype."""
     if kind == "distribution":
         parts = source.floats(shape, (0.0, 1.0), dtype).astype(np.float64)
-        total = parts.sum(axis=axis, keepdims=True)
+        total = _total(parts, axis)
         first = np.arange(shape[axis]) == 0
         lone = np.moveaxis(np.broadcast_to(first, np.moveaxis(parts, axis, -1).shape), -1, axis)
         shares = np.where(total == 0, lone, parts / np.where(total == 0, 1, total))
         return fit(shares, (0.0, 1.0), dtype)
     logits = source.floats(shape, (-16.0, 16.0), dtype).astype(np.float64)
     top = logits.max(axis=axis, keepdims=True)
-    total = exp(logits - top).sum(axis=axis, keepdims=True)
-    return fit(logits - top - log(total), (-np.inf, 0.0), dtype)
+    total = _total(_exactly(Decimal.exp, logits - top), axis)
+    return fit(logits - top - _exactly(Decimal.ln, total), (-np.inf, 0.0), dtype)
+
+
+def _total(array: np.ndarray, axis: int) -> np.ndarray:
+    """The sum along an axis, in the order of the elements whatever NumPy's order is."""
+    return np.take(np.add.accumulate(array, axis=axis), [-1], axis=axis)
+
+
+def _exactly(function: Callable[[Decimal], Decimal], array: np.ndarray) -> np.ndarray:
+    """A function of every element, rounded correctly: NumPy's own differ between its builds."""
+    return np.reshape([float(function(Decimal(v))) for v in array.ravel().tolist()], array.shape)
 
 
 def _indices(

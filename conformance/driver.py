@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..reference.floats import DTYPES
-from . import environment
+from . import environment, outputs
 from .interpreter import Interpreter, interpreter
 from .plugin import PROFILES
 from .selection import UsageError, match_dtypes, match_functions
@@ -219,6 +219,8 @@ def _prepared(folder: Path) -> Path:
             "report.*",
             "journal/*.jsonl",
             "journal/*.log",
+            "journal/*.outputs",
+            "outputs/*.xz",
         ):
             for old in folder.glob(pattern):
                 old.unlink()
@@ -255,6 +257,7 @@ def _written(folder: Path, record: dict[str, Any], workers: list[Worker]) -> Run
     made = Run(folder, gather(folder), record)
     write(made.table, folder)
     write_callables(gather_callables(folder), folder)
+    outputs.write(outputs.gather(folder), folder)
     write_reports(made)
     return made
 

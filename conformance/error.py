@@ -430,23 +430,29 @@ class Judge:
         )
 
     def _unsure_sides(self, compute: Compute, want: dict[str, Array]) -> dict[str, Array]:
-        """How far gradients jump where the textbook formula cannot tell which side of its margin
-        it is on, in units of u: its distance from the margin is only exact to u·M."""
-        if "margin" not in self.arguments:
-            return {}
-        doubt = (
-            BOUND * self.kind.u * np.asarray(self.function.largest_intermediate(**self.arguments))
-        )
-        if not doubt.any():
-            return {}
+        """How far gradients jump where the textbook formula cannot tell which side of its margin,
+        or of its clip, it is on, in units of u: its distance from the margin is only exact to u·M,
+        what it clips is a quotient or a softmax, rounded as the clip is."""
+        doubt = BOUND * self.kind.u
+        changes: list[dict[str, Any]] = []
+        if "margin" in self.arguments:
+            inexact = doubt * np.asarray(self.function.largest_intermediate(**self.arguments))
+            if inexact.any():
+                margin = self.arguments["margin"]
+                changes += [{"margin": margin + inexact}, {"margin": margin - inexact}]
+        if self.arguments.get("clip") is not None:
+            low, high = self.arguments["clip"]
+            changes += [
+                {"clip": (low * (1 + doubt), high * (1 - doubt))},
+                {"clip": (low * (1 - doubt), high * (1 + doubt))},
+            ]
         jumps = {name: np.zeros_like(g) for name, g in want.items()}
-        for sign in (1, -1):
-            margin = self.arguments["margin"] + sign * doubt
-            for name, g in compute({"margin": margin}).items():
+        for change in changes:
+            for name, g in compute(change).items():
                 with np.errstate(all="ignore"):
                     move = np.abs(g - want[name])
                 np.maximum(jumps[name], np.where(np.isfinite(move), move, 0), out=jumps[name])
-        return {name: jump / self.kind.u for name, jump in jumps.items()}
+        return {name: jump / self.kind.u for name, jump in jumps.items()} if changes else {}
 
     def _cotangent_axes(self) -> list[int]:
         if self.function.kind == "loss" and "N" in self.function.coupled:

@@ -97,6 +97,7 @@ def _one(m: Measurement, label: str, case: Case, extra: Mapping[str, Any]) -> No
     call = subject.binding.call(case.inputs, case.params, spelling, subject.dtype, extra)
     m.cases += 1
     outcome = subject.adapter.execute(call)
+    m.keep(case, outcome, extra)
     if outcome.error is not None:
         if subject.adapter.unsupported(outcome.error) and label != "empty batch":
             m.refusal = m.refusal or first_line(f"{type(outcome.error).__name__}: {outcome.error}")

@@ -50,7 +50,7 @@ def legacy(m: Measurement, form: str) -> None:
         call = subject.binding.call(case.inputs, case.params, None, subject.dtype, given)
         if form == "positional":
             call = positional(call, subject.adapter.lookup(call.path))
-        outcome = executed(m, case, call)
+        outcome = executed(m, case, call, extra=given)
         if outcome is None:
             continue
         assert outcome.value is not None

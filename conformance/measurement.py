@@ -21,7 +21,7 @@ from ..reference import catalogue
 from ..reference.floats import Float, float_of, is_float
 from ..reference.function import Function
 from ..reference.outcome import Outcome
-from . import divergences
+from . import divergences, outputs
 from .adjudication import Undecided
 from .cases import Case
 from .error import BOUND, Expected, Judge, ulps
@@ -170,12 +170,25 @@ class Measurement:
     bound: float = BOUND
     #: what → how many results an enclosure found right that the oracle held for wrong, and the first
     _refuted: dict[str, tuple[int, str]] = field(default_factory=dict)
+    #: the cases that every run puts, and what came of them; not those of the search
+    put: dict[str, dict[str, Any]] = field(default_factory=dict)
+    outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    searching: bool = False
     #: None before the corpus was judged, then its failure or False
     corpus_failure: AssertionError | bool | None = None
 
     def note(self, text: str) -> None:
         """Add a remark to the row, once."""
         self.notes.setdefault(" ".join(text.split()))
+
+    def keep(self, case: Case, outcome: Outcome, extra: Mapping[str, Any] | None = None) -> None:
+        """Keep what came of a case, and of extra keywords, bit for bit."""
+        if self.searching or self.subject.aspect not in outputs.ASPECTS:
+            return
+        params = {**case.params, **(extra or {})}
+        line = outputs.case_line(case.function.name, case.dtype, case.inputs, params)
+        self.put.setdefault(line["case"], line)
+        self.outputs.setdefault(line["case"], {}).update(outputs.answer(outcome))
 
     # -- judgements ------------------------------------------------------------------------------
 

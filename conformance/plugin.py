@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .measurement import Subject
 
 MARK = "conformance"
-ROW = "nnconform"
+PROPERTY = "nnconform"
 
 #: name → examples that Hypothesis draws for each row, on top of the corpus
 PROFILES = {"quick": 2, "default": 10, "deep": 200}
@@ -87,7 +87,7 @@ def _forget_local_constants() -> None:
     from hypothesis.internal.conjecture import providers
 
     if hasattr(providers, "is_local_module_file"):  # not public: older releases do without
-        providers.is_local_module_file = lambda path: False
+        setattr(providers, "is_local_module_file", lambda path: False)  # noqa: B010
 
 
 # -- which rows ----------------------------------------------------------------------------------------
@@ -164,6 +164,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     finally:
         row = found.row()
         rows: Any = pyfuncitem.config.pluginmanager.get_plugin("nnconform-rows")
+        rows.keep_outputs(found)
         rows.keep(pyfuncitem, row)
     if row["verdict"] == "fixed":
         pytest.fail(row["note"].partition("\n")[0], pytrace=False)
@@ -195,6 +196,7 @@ class Rows:
         self.rows: list[dict[str, Any]] = []
         self.journal: Path | None = None
         self.shown = 0.0
+        self.put: set[str] = set()
         if folder is not None:
             worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
             frameworks = (config.getoption("--frameworks") or "all").replace(",", "+")
@@ -207,6 +209,19 @@ class Rows:
             with self.journal.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"event": event, **content}, ensure_ascii=False) + "\n")
 
+    def keep_outputs(self, measurement: Any) -> None:
+        """Append the answers of a row, and the cases that the session has not met before."""
+        if self.journal is None or not measurement.outputs:
+            return
+        from .outputs import ROW
+
+        row = {name: measurement.subject.identity[name] for name in ROW}
+        lines = [line for case, line in measurement.put.items() if case not in self.put]
+        self.put |= set(measurement.put)
+        with self.journal.with_suffix(".outputs").open("a", encoding="utf-8") as file:
+            for entry in (*lines, {**row, "outputs": measurement.outputs}):
+                file.write(json.dumps(entry, ensure_ascii=False, default=str) + "\n")
+
     def alive(self) -> None:
         """Show a driver that follows the journal that the test under way goes on."""
         if self.journal is not None and time.monotonic() - self.shown > 1:
@@ -216,7 +231,7 @@ class Rows:
 
     def keep(self, item: pytest.Item, row: dict[str, Any]) -> None:
         """Keep the row of a test: in the journal, and for whoever reads pytest's reports."""
-        item.user_properties.append((ROW, json.dumps(row, ensure_ascii=False)))
+        item.user_properties.append((PROPERTY, json.dumps(row, ensure_ascii=False)))
         self.write("row", test=item.nodeid, row=row)
 
     @pytest.hookimpl(trylast=True)
@@ -244,7 +259,7 @@ class Rows:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "teardown":  # one that is skipped is never called
             self.rows += [
-                json.loads(str(row)) for name, row in report.user_properties if name == ROW
+                json.loads(str(row)) for name, row in report.user_properties if name == PROPERTY
             ]
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

@@ -2,11 +2,13 @@
 
 Both answer the same few questions, so that one builder (:mod:`.cases`) serves both. The corpus
 draws from Philox' raw words, whose stream NumPy guarantees, and makes every number from those
-words itself: the same bits in every environment.
+words itself, by additions, products and powers of two, which round alike everywhere: the same bits
+in every environment.
 """
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Sequence
 from typing import Any, Literal, Protocol
@@ -91,15 +93,15 @@ class Corpus:
         unit = low == 0 and high == 1
         if unit:
             ordinary, lattice = a, np.round(a * 4) / 4
-            wide = np.where(b < 0.5, exp2(np.log2(kind.tiny) * a), 1 - kind.u * exp2(8 * a))
+            small = _scaled(1 + sign, np.ceil(exponent_of(kind.tiny) * a) - 1)
+            wide = np.where(b < 0.5, small, 1 - kind.u * _scaled(1 + sign, np.floor(8 * a)))
         else:
             ordinary = (a + b - 1) * 6  # triangular: no transcendental function, same bits anywhere
             lattice = np.where(b < 1 / 8, 0, np.round((a - 0.5) * 32) / 4)
             top = max(abs(low), abs(high))
-            bottom = np.floor(np.log2(max(smallest, kind.tiny))) + 1
-            span = np.floor(np.log2(top)) - bottom
-            exponent = bottom + np.floor(span * a)
-            wide = np.ldexp(1 + b, exponent.astype(int)) * np.where(sign < 0.5, -1, 1)
+            bottom = exponent_of(max(smallest, kind.tiny)) + 1
+            span = exponent_of(top) - bottom
+            wide = _scaled(1 + b, bottom + np.floor(span * a)) * np.where(sign < 0.5, -1, 1)
             if low >= 0:
                 ordinary, lattice, wide = np.abs(ordinary), np.abs(lattice), np.abs(wide)
             elif high <= 0:
@@ -109,46 +111,6 @@ class Corpus:
         else:
             values = {"ordinary": ordinary, "lattice": lattice, "wide": wide}[self.flavour]
         return fit(values.reshape(shape), within, kind, smallest)
-
-
-# -- the same bits anywhere: NumPy's own exp, log and power differ by version and processor ---------
-
-#: log 2: rounded, what that lacks, and a part of which whole numbers below 2**20 have exact multiples
-_LN2, _LN2_LOW, _LN2_UPPER = 0.6931471805599453, 2.3190468138462996e-17, 0.6931471803691238
-
-
-def exp2(x: np.ndarray) -> np.ndarray:
-    """2ˣ, of additions and multiplications alone."""
-    whole = np.rint(x)
-    part = x - whole
-    return np.ldexp(_exp_near_0(part * _LN2, part * _LN2_LOW), whole.astype(int))
-
-
-def exp(x: np.ndarray) -> np.ndarray:
-    """eˣ, of additions and multiplications alone."""
-    whole = np.rint(x / _LN2)
-    part, low = x - whole * _LN2_UPPER, -whole * (_LN2 - _LN2_UPPER + _LN2_LOW)
-    return np.ldexp(_exp_near_0(part, low), whole.astype(int))
-
-
-def _exp_near_0(x: np.ndarray, low: np.ndarray) -> np.ndarray:
-    x = x + low
-    series = np.ones_like(x)
-    for k in range(16, 0, -1):
-        series = 1 + series * x / k
-    return series
-
-
-def log(x: np.ndarray) -> np.ndarray:
-    """log x for x > 0, by the series of 2·artanh, of additions, multiplications and divisions alone."""
-    part, whole = np.frexp(x)
-    low = part < 0.5**0.5
-    part, whole = np.where(low, 2 * part, part), whole - low
-    s = (part - 1) / (part + 1)
-    series = np.zeros_like(s)
-    for k in range(41, 1, -2):
-        series = (series + 1 / k) * s * s
-    return whole * _LN2 + (whole * _LN2_LOW + 2 * s * (1 + series))
 
 
 class Search:
@@ -193,6 +155,16 @@ class Search:
         elements = st.floats(low, high, width=width, allow_nan=False, allow_subnormal=False)
         drawn = self._draw(hnp.arrays(np.float64, shape, elements=elements))
         return fit(drawn, within, kind, smallest)
+
+
+def exponent_of(number: float) -> int:
+    """⌊log₂ number⌋, exactly."""
+    return math.frexp(number)[1] - 1
+
+
+def _scaled(numbers: np.ndarray, exponents: np.ndarray) -> np.ndarray:
+    """numbers · 2^exponents."""
+    return np.ldexp(numbers, exponents.astype(int))
 
 
 def _width_16(bound: float, inward: int) -> float:

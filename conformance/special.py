@@ -106,6 +106,7 @@ def _one(m: Measurement, case: Case, name: str, label: str) -> None:
     names = {**subject.names(case), "special": label, "of": name}
     m.cases += 1
     outcome = subject.adapter.execute(call)
+    m.keep(case, outcome)
     if outcome.error is not None:
         if subject.adapter.unsupported(outcome.error):
             m.raised(case, call, outcome)

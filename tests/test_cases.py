@@ -14,7 +14,7 @@ from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from nnconform.adapters.interface import Binding
-from nnconform.conformance import cases, sources
+from nnconform.conformance import cases
 from nnconform.conformance.cases import PLAN, Case, corpus, searched
 from nnconform.conformance.sources import Corpus
 from nnconform.reference import catalogue
@@ -259,21 +259,3 @@ def test_a_failing_case_shrinks_to_something_small(dtype: str) -> None:
     x = smallest.inputs["x"]
     assert x.size <= 2
     assert 3 < float(x.max()) <= 4.001
-
-
-@pytest.mark.parametrize(
-    ("ours", "numpys", "inputs"),
-    [
-        (sources.exp2, np.exp2, np.linspace(-1022, 8, 9999)),
-        (sources.exp, np.exp, np.linspace(-40, 5, 9999)),
-        (sources.log, np.log, np.exp2(np.linspace(-60, 60, 9998))),
-    ],
-)
-def test_own_exponentials_are_right(
-    ours: Callable[[np.ndarray], np.ndarray],
-    numpys: Callable[[np.ndarray], np.ndarray],
-    inputs: np.ndarray,
-) -> None:
-    want = numpys(inputs.astype(np.longdouble))
-    error = np.abs(ours(inputs) - want) / np.spacing(np.abs(want).astype(float))
-    assert error.max() < 3
