@@ -24,16 +24,15 @@ from typing import TYPE_CHECKING, Any
 
 from ..adapters import adapter
 from . import environment, outputs
+from .baseline import digests
 from .plugin import PROFILES
 from .selection import UsageError, installed, match_dtypes, match_frameworks, match_functions
 
 if TYPE_CHECKING:
     from ..reports.table import Run
 
-__all__ = ["Interrupted", "Progress", "Worker", "exit_status", "incomplete", "run"]
+__all__ = ["Interrupted", "Progress", "Worker", "exit_status", "run"]
 
-#: the version of environment.json
-SCHEMA = 1
 #: where a run is written unless it is told
 FOLDER = "nnconform-run"
 #: seconds after which a call, and a worker that has not begun a test, is given up
@@ -142,11 +141,12 @@ def run(
         *("--conformance-memory", str(max(LEAST_MEMORY, environment.memory() // jobs >> 30))),
     ]
     record = {
-        "schema": SCHEMA,
+        "schema": environment.SCHEMA,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": sys.argv,
         "profile": profile,
         "seed": seed,
+        "selection": {"frameworks": frameworks, "functions": functions, "dtypes": dtypes},
         **facts,
     }
     began = time.monotonic()
@@ -165,18 +165,9 @@ def run(
     return _written(folder, record, workers)
 
 
-def incomplete(run: Run) -> dict[str, str]:
-    """The frameworks that were not judged to the end, and why."""
-    return {
-        name: facts["status"]
-        for name, facts in run.environment.get("frameworks", {}).items()
-        if facts["version"] is not None and facts["status"] not in ("complete", "installed")
-    }
-
-
 def exit_status(run: Run) -> int:
     """0 if a run is complete and there is nothing unexpected in it, else 1."""
-    from ..reports.table import unexpected
+    from ..reports.table import incomplete, unexpected
 
     return int(bool(incomplete(run)) or len(unexpected(run.table)) > 0)
 
@@ -240,6 +231,8 @@ def _written(folder: Path, record: dict[str, Any], workers: list[Worker]) -> Run
     write(made.table, folder)
     write_callables(gather_callables(folder), folder)
     outputs.write(outputs.gather(folder), folder)
+    record["files"] = digests(folder)
+    _write_environment(folder, record, workers)
     write_reports(made)
     return made
 
