@@ -62,12 +62,8 @@ def opened(source: str | os.PathLike[str] | Run) -> Kept:
 
     folder = source if isinstance(source, (str, os.PathLike)) else source.folder
     folder = Path(folder)
-    path = folder / "environment.json"
     try:
-        if not folder.is_dir():
-            load(folder)  # says so
-        facts = _facts(path)
-        _unharmed(folder, facts.get("files", {}))
+        checked(folder)
         run = load(folder) if isinstance(source, (str, os.PathLike)) else source
         callables = load_callables(folder)
     except (RunError, OSError) as error:
@@ -80,6 +76,14 @@ def opened(source: str | os.PathLike[str] | Run) -> Kept:
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise UsageError(str(error)) from None
     return Kept(run, kept, callables)
+
+
+def checked(folder: Path) -> None:
+    """Raises UsageError where a folder is no run or baseline, or not as it was written."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder; expected that of a run or a baseline")
+    facts = _facts(folder / "environment.json")
+    _unharmed(folder, facts.get("files", {}))
 
 
 def _facts(path: Path) -> dict[str, Any]:
@@ -148,7 +152,7 @@ def baseline(source: str | os.PathLike[str] | Run, folder: str | os.PathLike[str
         (folder / "outputs").mkdir(parents=True, exist_ok=True)
         for old in (folder / "outputs").glob("*.jsonl.xz"):
             old.unlink()
-        outputs.write(kept.outputs, folder)
+        outputs.write(outputs.for_baseline(kept.outputs), folder)
         write(_short(kept.run.table), folder)
         write_callables(kept.callables.assign(version=""), folder)
         facts = {k: v for k, v in kept.run.environment.items() if k not in _FLEETING}

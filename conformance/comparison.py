@@ -6,6 +6,7 @@ docs/compare.md explains how each kind of change is decided.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections import Counter, defaultdict
@@ -391,8 +392,16 @@ class _Pair:
         none: Answers = {}
         self.before: Answers = join.old.outputs.rows.get(self.key, none) if join.bitwise else none
         self.after: Answers = join.new.outputs.rows.get(self.key, none) if join.bitwise else none
+        if any(kept.run.environment.get("baseline") for kept in (join.old, join.new)):
+            self.before, self.after = map(self.short, (self.before, self.after))
         self.cases = [case for case in self.before if case in self.after]
         self._puts: dict[str, Put | None] = {}
+
+    def short(self, answers: Answers) -> Answers:
+        """The answers as far as a baseline keeps them."""
+        if self.aspect == "special":
+            return answers
+        return {case: outputs.shortened(answer) for case, answer in answers.items()}
 
     def changes(self) -> Iterator[Row]:
         """The rows of what changed."""
@@ -577,7 +586,8 @@ class _Pair:
         if index is not None and all(a.size == 1 for a in part.case.inputs.values()):
             index = None
         elif part is not put and index is not None:
-            index = None if part.case.inputs else index
+            sizes = part.expected[of].want.shape if of in part.expected else index
+            index = tuple(0 if size == 1 else at for at, size in zip(index, sizes, strict=True))
         versions = [row["version"] or side for row, side in ((self.old, "old"), (self.new, "new"))]
         answers = [f"{v}: {_line(a)}" for v, a in zip(versions, (old, new), strict=True)]
         comment = ", ".join([*answers, *([f"exact: {_line(exact)}"] if exact else [])])
@@ -609,24 +619,27 @@ class _Pair:
     def subject(self) -> Any:
         return subject_of(*self.key)
 
-    def line(self, case: str) -> Mapping[str, Any]:
-        return self.join.new.outputs.cases.get(case) or self.join.old.outputs.cases[case]
+    def line(self, case: str) -> Mapping[str, Any] | None:
+        """A case as it was kept; None where both sides are baselines, which keep none."""
+        sides = (self.join.new, self.join.old)
+        return next((k.outputs.cases[case] for k in sides if case in k.outputs.cases), None)
 
     def put(self, case: str) -> Put | None:
         if case not in self._puts:
-            self._puts[case] = None
-            if self.subject is not None:
-                self._puts[case] = Put.of(self.subject, self.line(case))
+            line = self.line(case)
+            known = self.subject is not None and line is not None
+            self._puts[case] = Put.of(self.subject, line) if known and line else None
         return self._puts[case]
 
     def elements(self, case: str) -> int:
-        return sum(_size(text) for text in self.line(case)["inputs"].values())
+        line = self.line(case)
+        return sum(_size(text) for text in line["inputs"].values()) if line else 0
 
     @cached_property
     def size(self) -> int:
         """How many results both sides have."""
         return sum(
-            _size(text)
+            min(_size(text), outputs.HEAD) if text.count(" ") > 2 else _size(text)
             for case in self.cases
             for of, text in arrays(self.before[case]).items()
             if of in arrays(self.after[case])
@@ -711,11 +724,7 @@ def _searched(row: Row, side: str) -> Row:
 
 def _size(text: str) -> int:
     """How many elements an array has, from its text."""
-    shape = text.split(" ", 2)[1]
-    size = 1
-    for axis in () if shape == "scalar" else shape.split("x"):
-        size *= int(axis)
-    return size
+    return math.prod(outputs.sizes_of(text))
 
 
 def _line(text: str) -> str:

@@ -12,6 +12,9 @@ then the rows, with what came of each case::
 An answer holds ``value``, ``gradients`` by input, ``refused`` gradients with the reason, ``raised`` (the
 exception, its type and the first line of its message) and ``warnings``; what there was none of is
 left out. Arrays are their dtype, shape and bytes: little-endian, in C order, in hexadecimal.
+
+A baseline has no cases, which the run that it is compared with has, and of long arrays the first
+:data:`HEAD` elements and a digest of all (:func:`shortened`).
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from __future__ import annotations
 import hashlib
 import json
 import lzma
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +39,8 @@ Array = np.ndarray
 ROW = ("surface", "callable", "dtype", "aspect", "reduction")
 #: the aspects whose answers are kept
 ASPECTS = ("value", "gradient", "reduction", "special", "invalid")
+#: how many elements of an array a baseline keeps
+HEAD = 32
 
 
 # -- arrays, cases and answers as text -------------------------------------------------------------
@@ -47,14 +53,45 @@ def written(array: Array) -> str:
 
 
 def read(text: str) -> Array:
-    """The array that was written so. Raises ValueError where the text is none."""
+    """The array that was written so; zeros stand for what :func:`shortened` has left out.
+
+    Raises ValueError where the text is none.
+    """
     try:
-        name, shape, content = text.split(" ")
+        name, _, content, *digest = text.split(" ")
         dtype = float_of(name).dtype if name in DTYPES else np.dtype(name)
-        sizes = () if shape == "scalar" else tuple(map(int, shape.split("x")))
+        sizes = sizes_of(text)
+        if digest:
+            content = content.ljust(2 * dtype.itemsize * math.prod(sizes), "0")
         return np.frombuffer(bytes.fromhex(content), dtype).reshape(sizes)
     except (ValueError, TypeError) as error:
         raise ValueError(f"no array: {text[:60]!r}") from error
+
+
+def sizes_of(text: str) -> tuple[int, ...]:
+    """The shape of an array that is written so."""
+    shape = text.split(" ", 2)[1]
+    return () if shape == "scalar" else tuple(map(int, shape.split("x")))
+
+
+def shortened(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer with the first elements of long arrays alone, and a digest of all of them."""
+    short = dict(answer)
+    if "value" in answer:
+        short["value"] = _head(answer["value"])
+    if "gradients" in answer:
+        short["gradients"] = {name: _head(text) for name, text in answer["gradients"].items()}
+    return short
+
+
+def _head(text: str) -> str:
+    size = math.prod(sizes_of(text))
+    if size <= HEAD or text.count(" ") > 2:
+        return text
+    name, shape, content = text.split(" ")
+    kept = content[: len(content) // size * HEAD]
+    digest = hashlib.blake2b(content.encode(), digest_size=4).hexdigest()
+    return f"{name} {shape} {kept} {digest}"
 
 
 def case_line(
@@ -125,6 +162,19 @@ class Outputs:
         for key, outputs in mine.items():
             row = {name: key[place] for place, name in enumerate(ROW, 1)}
             yield json.dumps({**row, "outputs": outputs}, ensure_ascii=False)
+
+
+def for_baseline(whole: Outputs) -> Outputs:
+    """Of all answers what a baseline keeps; those to special values it keeps whole."""
+    return Outputs(
+        rows={
+            key: {
+                case: answer if key[4] == "special" else shortened(answer)
+                for case, answer in answers.items()
+            }
+            for key, answers in whole.rows.items()
+        }
+    )
 
 
 def gather(folder: Path) -> Outputs:

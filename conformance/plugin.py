@@ -33,6 +33,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--dtypes", default=None, help="comma-separated: float16,bfloat16,…")
     group.addoption("--conformance-out", default=None, metavar="DIR", help="the run folder")
     group.addoption(
+        "--baseline", default=None, metavar="DIR", help="compare with it; fail on what regressed"
+    )
+    group.addoption(
         "--conformance-resume", action="store_true", help="leave out what DIR's journal has begun"
     )
     group.addoption(
@@ -71,6 +74,14 @@ def pytest_configure(config: pytest.Config) -> None:
         try:
             check(*asked)
         except UsageError as error:
+            raise pytest.UsageError(str(error)) from None
+    if baseline := config.getoption("--baseline"):
+        from .against import Against
+        from .selection import UsageError
+
+        try:
+            config.pluginmanager.register(Against(config, baseline), "nnconform-against")
+        except (UsageError, OSError) as error:
             raise pytest.UsageError(str(error)) from None
     folder = config.getoption("--conformance-out")
     config.pluginmanager.register(Rows(config, Path(folder) if folder else None), "nnconform-rows")
@@ -261,5 +272,5 @@ class Rows:
 
         terminalreporter.section("nnconform")
         terminalreporter.write_line(summary(tabulate(self.rows)).to_string(index=False))
-        if self.journal is not None:
+        if self.journal is not None and not self.config.getoption("--baseline"):
             terminalreporter.write_line(f"journal: {self.journal}")
