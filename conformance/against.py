@@ -24,6 +24,8 @@ from .selection import UsageError
 
 #: pytest's exit statuses of sessions in which every test ran
 _ENDED = (0, 1, 5)
+#: what workers of pytest-xdist know the run folder by
+_OUT = "nnconform-out"
 
 
 class Against:
@@ -41,14 +43,20 @@ class Against:
         #: in a worker of pytest-xdist; the session that started it compares
         self.worker = hasattr(config, "workerinput")
         if self.worker:
+            config.option.conformance_out = config.workerinput[_OUT]  # type: ignore[attr-defined]
             return
         if config.option.conformance_out is None:
             self.scratch = tempfile.TemporaryDirectory(prefix="nnconform-")
-            config.option.conformance_out = self.scratch.name  # workers are told, too
+            config.option.conformance_out = self.scratch.name
         elif not config.getoption("--conformance-resume"):
             for pattern in ("*.jsonl", "*.outputs"):
                 for earlier in Path(config.option.conformance_out, "journal").glob(pattern):
                     earlier.unlink()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker of pytest-xdist where the run folder is."""
+        node.workerinput[_OUT] = str(self.out)
 
     @property
     def out(self) -> Path:

@@ -330,7 +330,7 @@ def _path(name: str) -> str:
 
 
 def _masked(warning: str) -> str:
-    return re.sub(r"\d+|0x[0-9a-f]+", "#", warning)
+    return re.sub(r"0x[0-9a-f]+|\d+", "#", warning)
 
 
 def _values(kept: Kept, change: signatures.Change) -> dict[tuple[str, ...], Any]:

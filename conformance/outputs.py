@@ -139,12 +139,15 @@ class Outputs:
     cases: dict[str, dict[str, Any]] = field(default_factory=dict)
     rows: dict[tuple[str, ...], dict[str, dict[str, Any]]] = field(default_factory=dict)
 
-    def take(self, framework: str, lines: Iterable[str]) -> None:
-        """Add lines of a file or of a journal; one that a crash has cut short is passed over."""
+    def take(self, framework: str, lines: Iterable[str], *, whole: bool = True) -> None:
+        """Add lines of a file; of a journal, which is not ``whole``, one that a crash has cut short
+        is passed over."""
         for line in lines:
             try:
                 entry = json.loads(line)
             except ValueError:
+                if whole:
+                    raise
                 continue
             if "case" in entry:
                 self.cases[entry["case"]] = entry
@@ -183,7 +186,7 @@ def gather(folder: Path) -> Outputs:
     for path in sorted((folder / "journal").glob("*.outputs")):
         framework = path.name.rpartition("-")[0]
         with path.open(encoding="utf-8") as file:
-            found.take(framework, file)
+            found.take(framework, file, whole=False)
     return found
 
 
@@ -206,6 +209,6 @@ def load(folder: Path) -> Outputs:
         try:
             text = lzma.decompress(path.read_bytes()).decode()
             found.take(path.name.removesuffix(".jsonl.xz"), text.splitlines())
-        except (lzma.LZMAError, EOFError, UnicodeDecodeError, KeyError, TypeError) as error:
+        except (lzma.LZMAError, EOFError, ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path} is damaged: {error}") from error
     return found

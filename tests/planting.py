@@ -148,7 +148,8 @@ def plant(folder: Path) -> dict[str, str]:
     (folder / "planted.py").write_text(ADAPTER, encoding="utf-8")
     (distribution / "METADATA").write_text("Metadata-Version: 2.1\nName: planted\nVersion: 1.2.3\n")
     (distribution / "entry_points.txt").write_text(ENTRY_POINTS)
-    return {**os.environ, "PYTHONPATH": str(folder), "NO_COLOR": "1", "COLUMNS": "120"}
+    path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": path, "NO_COLOR": "1", "COLUMNS": "120"}
 
 
 def python(
