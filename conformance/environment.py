@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+#: the version of environment.json
+SCHEMA = 1
 #: distributions that take part in a measurement, besides the frameworks'
 PACKAGES = ("numpy", "ml_dtypes", "hypothesis", "pytest", "python-flint")
 #: variables that change what a framework computes

@@ -272,8 +272,7 @@ class _Running:
         return False
 
     def _failure(self) -> str:
-        from ..reports.table import RunError, load
-        from .driver import incomplete
+        from ..reports.table import RunError, incomplete, load
 
         kept = f"what it measured is kept in {self.side.folder}"
         if self.process.returncode not in (0, 1):
