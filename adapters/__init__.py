@@ -1,13 +1,16 @@
 """Adapters: one module a framework, and the interface they share.
 
-Adapters are found through the entry-point group ``nnconform.adapters``, ours like anybody's.
+Ours are known by their names, so that they are there without any installation's metadata; those of
+other packages are found through the entry-point group ``nnconform.adapters``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import cache
-from importlib.metadata import entry_points
-from typing import TYPE_CHECKING
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .interface import Adapter
@@ -16,13 +19,19 @@ __all__ = ["adapter", "names"]
 
 GROUP = "nnconform.adapters"
 
+#: our own adapters, in the order in which frameworks are named
+OURS = {
+    "torch": ".torch:TorchAdapter",
+    "tensorflow": ".tensorflow:TensorFlowAdapter",
+    "keras": ".keras:KerasAdapter",
+    "keras-torch": ".keras:KerasOnTorch",
+}
+
 
 @cache
 def names() -> tuple[str, ...]:
     """Names of all adapters that are known here, whether or not their framework is installed."""
-    order = {"torch": 0, "tensorflow": 1, "keras": 2, "keras-torch": 3}
-    found = {point.name for point in entry_points(group=GROUP)}
-    return tuple(sorted(found, key=lambda name: (order.get(name, len(order)), name)))
+    return (*OURS, *sorted({point.name for point in _others()} - set(OURS)))
 
 
 @cache
@@ -31,19 +40,32 @@ def adapter(name: str) -> Adapter:
 
     Raises ValueError with the known names if there is none, and for one that cannot be loaded.
     """
-    points = [point for point in entry_points(group=GROUP) if point.name == name]
-    if not points:
+    if name not in names():
         raise ValueError(f"unknown framework {name!r}; known: {', '.join(names())}")
     from .interface import INTERFACE
 
+    where, load = _home(name)
     try:
-        made = points[0].load()()
+        made = load()()
     except Exception as error:
-        raise ValueError(
-            f"adapter {name!r} ({points[0].value}) cannot be loaded: {error}"
-        ) from error
+        raise ValueError(f"adapter {name!r} ({where}) cannot be loaded: {error}") from error
     if made.interface != INTERFACE:
         raise ValueError(
             f"adapter {name!r} is written for interface {made.interface}; this is {INTERFACE}"
         )
     return made
+
+
+def _home(name: str) -> tuple[str, Callable[[], Any]]:
+    """Where the class of an adapter stands, and what imports it."""
+    if name in OURS:
+        module, _, kind = OURS[name].partition(":")
+        return OURS[name], lambda: getattr(import_module(module, __name__), kind)
+    point = next(point for point in _others() if point.name == name)
+    return point.value, point.load
+
+
+def _others() -> Iterable[EntryPoint]:
+    found: Any = entry_points()
+    # before Python 3.10 a mapping of groups
+    return found.select(group=GROUP) if hasattr(found, "select") else found.get(GROUP, ())

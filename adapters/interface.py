@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import inspect
 import re
 import warnings
 from abc import ABC, abstractmethod
@@ -19,7 +20,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Union
 
 import numpy as np
 
@@ -123,7 +124,7 @@ def laid_out(array: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
 
 
 Inputs = Mapping[str, np.ndarray]
-Dialect = Mapping[str, Any] | Callable[[Inputs, Mapping[str, Any], str], Mapping]
+Dialect = Union[Mapping[str, Any], Callable[[Inputs, Mapping[str, Any], str], Mapping]]
 
 
 @dataclass(frozen=True)
@@ -364,6 +365,38 @@ def surface(
     return tuple(replace(row, surface=Surface(name, style)) for row in rows)
 
 
+class Unavailable(LookupError):
+    """What this version of a framework does not offer, in one line."""
+
+
+#: how callables that take any keyword say that they do not know one
+_UNKNOWN_KEYWORD = re.compile(
+    r"unexpected keyword argument '(\w+)'"
+    r"|Unrecognized keyword arguments passed to \w+: \{'(\w+)'"
+    r"|Keyword argument not understood:', '(\w+)'"
+)
+
+
+def signature_of(target: Any) -> inspect.Signature | None:
+    """The signature of a callable, of a class that of its constructor; None of a builtin."""
+    try:
+        return inspect.signature(target)
+    except (TypeError, ValueError):
+        return None
+
+
+def _unknown(target: Any, keywords: Iterable[str]) -> list[str]:
+    """The keywords that a callable has no parameter for, as far as its signature says."""
+    signature = signature_of(target)
+    if signature is None:
+        return []
+    parameters = signature.parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return []
+    taken = {p.name for p in parameters if p.kind is not p.POSITIONAL_ONLY}
+    return [keyword for keyword in dict.fromkeys(keywords) if keyword not in taken]
+
+
 class Adapter(ABC):
     """Everything nnconform knows of one framework. One subclass a framework, all of it here.
 
@@ -462,6 +495,37 @@ class Adapter(ABC):
                 importlib.import_module(".".join(parts[:index]))
             found = getattr(found, part)
         return found
+
+    def fitted(self, binding: Binding, spelling: Spelling | None, dtype: str) -> Binding:
+        """The binding as this version of the framework takes it.
+
+        Raises Unavailable where it has no such callable, or one that does not know a parameter.
+        """
+        try:
+            target = self.lookup(binding.path)
+        except (AttributeError, ImportError):
+            raise Unavailable(f"{self.name} {self.version} has no {binding.path}") from None
+        passed = [*binding.keywords.values(), *binding.fixed, *binding.derived]
+        passed += spelling.arguments if spelling else ()
+        if binding.surface.style == "class":
+            late = {binding.keywords[n] for n in binding.at_call if n in binding.keywords}
+            passed = [keyword for keyword in passed if keyword not in late]
+        if unknown := _unknown(target, passed):
+            raise Unavailable(self._takes_no(binding.path, unknown))
+        return binding
+
+    def lacking(self, error: BaseException, call: Call) -> str:
+        """What a callable that takes any keyword says it does not know, of what it was given; or ""."""
+        found = _UNKNOWN_KEYWORD.search(str(error))
+        name = next(filter(None, found.groups()), "") if found else ""
+        given = {*call.kwargs, *(call.constructor or ())}
+        signature = signature_of(self.lookup(call.path))
+        if name not in given or (signature is not None and name in signature.parameters):
+            return ""
+        return self._takes_no(call.path, [name])
+
+    def _takes_no(self, path: str, keywords: Sequence[str]) -> str:
+        return f"{self.name} {self.version}: {path} takes no {' or '.join(keywords)}"
 
     def offers(self, surface: str) -> list[str]:
         """The public callables of a surface, in alphabetic order: what its ``__all__`` names, or
@@ -665,6 +729,8 @@ __all__ = [
     "Slot",
     "Spelling",
     "Surface",
+    "Unavailable",
     "bind",
+    "signature_of",
     "surface",
 ]

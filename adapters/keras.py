@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, cached_property
 from typing import Any, ClassVar
 
@@ -15,7 +16,18 @@ import numpy as np
 
 from ..reference.floats import float_of
 from . import adapter
-from .interface import DTYPE, NOTHING, Adapter, Binding, Inputs, Spelling, bind, surface
+from .interface import (
+    DTYPE,
+    NOTHING,
+    Adapter,
+    Binding,
+    Call,
+    Inputs,
+    Spelling,
+    Unavailable,
+    bind,
+    surface,
+)
 from .tensorflow import numpy_source
 from .torch import BCE_LOG_FLOOR
 
@@ -35,6 +47,9 @@ PER_SAMPLE = tuple(
     Spelling(s.label, "batchmean" if s.meaning == "mean" else s.meaning, s.arguments)
     for s in REDUCTION
 )
+
+#: how a loss refuses a reduction that another version has
+UNKNOWN_REDUCTION = ("Invalid value for argument `reduction`", "Invalid Reduction Key")
 
 #: ``keras.config.epsilon()``: "used to avoid dividing by zero in some operations"
 EPSILON = 1e-7
@@ -565,7 +580,7 @@ def framework(backend: str) -> Any:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
 
-    if (own := keras.config.backend()) != backend:
+    if (own := keras.backend.backend()) != backend:  # keras.config came with Keras 3
         raise RuntimeError(
             f"Keras computes with {own} in this process; with {backend} it needs another process"
         )
@@ -602,6 +617,22 @@ class KerasAdapter(Adapter):
     def lookup(self, path: str) -> Any:
         framework(self.computes_with)
         return super().lookup(path)
+
+    def fitted(self, binding: Binding, spelling: Spelling | None, dtype: str) -> Binding:
+        try:
+            return super().fitted(binding, spelling, dtype)
+        except Unavailable:
+            if dtype != "float32" or "dtype" not in binding.fixed:
+                raise
+        # a loss that cannot be told its dtype computes in keras.config.floatx(): float32
+        fixed = {name: value for name, value in binding.fixed.items() if name != "dtype"}
+        return super().fitted(replace(binding, fixed=fixed), spelling, dtype)
+
+    def lacking(self, error: BaseException, call: Call) -> str:
+        made = call.constructor or {}
+        if "reduction" in made and any(said in str(error) for said in UNKNOWN_REDUCTION):
+            return self._takes_no(call.path, [f"reduction={made['reduction']!r}"])
+        return super().lacking(error, call)
 
     def tensor(self, array: np.ndarray) -> Any:
         return self.backend.tensor(array)

@@ -632,8 +632,7 @@ class TorchAdapter(Adapter):
                 raise RuntimeError("the value does not require grad")
             found = torch.autograd.grad(value, list(wanted.values()), upstream, allow_unused=True)
             return value, {
-                n: torch.zeros_like(leaves[n]) if g is None else g
-                for n, g in zip(names, found, strict=True)
+                n: torch.zeros_like(leaves[n]) if g is None else g for n, g in zip(names, found)
             }
 
         try:

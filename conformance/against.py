@@ -109,10 +109,12 @@ class Against:
         frameworks = sorted(table["framework"].unique())
         if not frameworks:
             return []
-        facts = environment.describe(frameworks)
+        facts = environment.describe(",".join(frameworks))
         status = "complete" if session.exitstatus in _ENDED else "interrupted"
-        for entry in facts["frameworks"].values():
-            entry["status"] = status
+        facts["frameworks"] = {
+            name: {"version": entry["version"], "status": status}
+            for name, entry in facts["frameworks"].items()
+        }
         write(table, self.out)
         write_callables(gather_callables(self.out), self.out)
         outputs.write(outputs.gather(self.out), self.out)

@@ -18,7 +18,7 @@ from .cases import PLAN, Case, corpus, searched
 from .measurement import Measurement
 from .sources import Corpus
 
-Judgement = Callable[[Measurement, Case], None]
+Judgement = Callable[[Measurement, Case], object]
 
 
 def cotangent(shape: tuple[int, ...], kind: Float) -> np.ndarray:
@@ -60,15 +60,15 @@ def value(m: Measurement, case: Case) -> None:
             m.check(case, call, same, "works in place, but its input does not hold the result")
 
 
-def gradient(m: Measurement, case: Case) -> None:
+def gradient(m: Measurement, case: Case) -> Outcome | None:
     """The gradient with respect to every differentiable input against the oracle's."""
     subject = m.subject
     call = subject.call(case)
     if not subject.differentiated(case):
-        return
+        return None
     outcome = executed(m, case, call, gradient=True)
     if outcome is None:
-        return
+        return None
     for name, reason in outcome.refused.items():
         m.note(f"no gradient with respect to {name}: {reason}")
     judge = subject.expected(case)
@@ -79,13 +79,17 @@ def gradient(m: Measurement, case: Case) -> None:
             m.judge(case, call, outcome.gradients[name], expected, of=name, names=names)
     for name, reason in subject.binding.no_gradient.items():
         m.note(f"no gradient with respect to {name}: {reason}")
+    return outcome
 
 
 def reduction(m: Measurement, case: Case) -> None:
     """A reduced value, and its gradients, against the oracle of reductions."""
-    value(m, case)
-    if not m.refusal:
-        gradient(m, case)
+    if not m.subject.differentiated(case):
+        value(m, case)
+    elif (outcome := gradient(m, case)) is not None and outcome.value is not None:
+        m.judge(case, m.subject.call(case), outcome.value, m.subject.expected(case).value())
+    elif not m.refusal:
+        value(m, case)
 
 
 def corpus_then_search(m: Measurement, judge: Judgement, data: Any, corpus_cases: int) -> None:

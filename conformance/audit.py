@@ -13,7 +13,6 @@ import json
 import re
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -22,7 +21,12 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from ..adapters import adapter
-from ..adapters.interface import Adapter, Binding
+from ..adapters.interface import Adapter, Binding, signature_of
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:  # pytest brings it
+    import tomli as tomllib
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -156,14 +160,6 @@ def _row(
         "signature": _written(signature),
         "unreached": " ".join(unreached),
     }
-
-
-def signature_of(target: Any) -> inspect.Signature | None:
-    """The signature of a callable, of a class that of its constructor; None of a builtin."""
-    try:
-        return inspect.signature(target)
-    except (TypeError, ValueError):
-        return None
 
 
 def _written(signature: inspect.Signature | None) -> str:

@@ -152,6 +152,12 @@ def list_(frameworks: str | None, functions: str | None, parameters: bool) -> No
     show_default=True,
     help="The run folder; an earlier run in it is replaced.",
 )
+@click.option(
+    "--python",
+    metavar="PATH",
+    default=sys.executable,
+    help="Judge the environment of this interpreter, where nnconform need not be installed.",
+)
 def run(**options: Any) -> int:
     """Judge the installed frameworks and write the run folder.
 
@@ -169,6 +175,115 @@ def run(**options: Any) -> int:
             status = driver.exit_status(measured)
     _show(measured)
     return status
+
+
+@cli.command()
+@click.argument("versions", metavar="OLD NEW [MORE]...", nargs=-1, required=True)
+@click.option(
+    "--python",
+    multiple=True,
+    metavar="PATH",
+    help="The interpreter that environments are made with: one, or one for each version.",
+)
+@click.option(
+    "--with", "extra", multiple=True, metavar="PIN", help="Installed on every side, not judged."
+)
+@click.option("--functions", metavar="PATTERNS", help="For example: 'gelu,*entropy*'")
+@click.option("--dtypes", metavar="NAMES", help="float16,bfloat16,float32,float64")
+@click.option(
+    "--profile",
+    type=click.Choice(["quick", "default", "deep"]),
+    default="default",
+    show_default=True,
+    help="How long to search beyond the corpus.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the search.")
+@click.option(
+    "--jobs", type=click.IntRange(1), metavar="N", help="Processes at once. [default: CPUs]"
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="nnconform-upgrade",
+    show_default=True,
+    help="A folder for the runs, one folder each.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "json", "html", "github"]),
+    default="text",
+    show_default=True,
+)
+@click.option(
+    "--fail-on",
+    metavar="CHANGES",
+    default="",
+    help="Also fail on: drifted,convention,api",
+)
+@click.option(
+    "--bisect", metavar="FUNCTION", help="The first release between OLD and NEW that changed it."
+)
+def upgrade(
+    versions: Sequence[str],
+    python: Sequence[str],
+    extra: Sequence[str],
+    out: Path,
+    form: str,
+    fail_on: str,
+    bisect: str | None,
+    functions: str | None,
+    **options: Any,
+) -> int:
+    """What changed from one version to the next: 'keras==3.9.2' 'keras==3.15.1'.
+
+    Environments are made with uv where there is uv, else with venv and pip, and kept. Each side is
+    judged as `run` does. Several pins of a side are separated by commas: 'jax==0.6.2,jaxlib==0.6.2'.
+
+    Exit status: 0 nothing got worse, 1 something did, 2 wrong usage, or a side could not be judged.
+    """
+    from . import upgrade as upgrades
+    from .selection import UsageError
+
+    began = time.monotonic()
+
+    def tell(line: str) -> None:
+        click.echo(
+            line if line[:1] == " " else f"{time.monotonic() - began:5.0f} s  {line}", err=True
+        )
+
+    with _wrong_usage(UsageError):
+        stricter = _strict(fail_on)
+        how = upgrades.Options(functions, **options)
+        if bisect is None:
+            made = upgrades.upgrade(
+                versions, python=python, extra=extra, options=how, out=out, tell=tell
+            )
+        else:
+            if len(versions) != 2 or functions or len(python) > 1:
+                raise UsageError(
+                    "--bisect takes OLD and NEW, its own FUNCTION, and one --python at most"
+                )
+            found = upgrades.bisect(
+                versions[0],
+                versions[1],
+                bisect,
+                python=python[0] if python else None,
+                extra=extra,
+                options=how,
+                out=out,
+                tell=tell,
+            )
+            click.echo(
+                found.said if form == "text" or found.step is None else "", nl=form == "text"
+            )
+            if found.step is not None:
+                click.echo(found.step.render(form), nl=False)
+            return 0 if found.step is None else found.step.status(stricter)
+    click.echo(made.render(form), nl=False)
+    for side, failure in made.failures.items():
+        click.echo(f"nnconform: {side}: {failure}", err=True)
+    return made.status(stricter)
 
 
 @cli.command()
@@ -248,7 +363,7 @@ def show_comparison(
         click.echo(render(found, form, fail_on), nl=False)
     for side, status in found.incomplete.items():
         click.echo(f"nnconform: {side} was not judged to the end: {status}", err=True)
-    return 1 if found.failed(fail_on) else 2 if found.incomplete else 0
+    return found.status(fail_on)
 
 
 @cli.command()

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..adapters.interface import DTYPE, Binding, Call
-from ..reference.floats import DTYPES, float_of, is_float
+from ..reference.floats import DTYPES, float_of, is_float, offered
 from ..reference.outcome import Outcome
 from .aspects import cotangent
 from .cases import Case, build
@@ -31,17 +31,19 @@ LENGTHS = (1, 7, 8, 16, 67, 1000)
 SHAPES = ((24,), (4, 6), (2, 3, 4), (2, 3, 2, 2))
 CUBE = (2, 3, 4, 5)
 #: dtypes that an input may come in, where its numbers are exact in them
-OTHERS = ("int32", "int64", "uint8", "bool", *DTYPES)
+OTHERS = ("int32", "int64", "uint8", "bool", *offered())
 
 
 def consistency(m: Measurement) -> None:
     """Every way to hold the same numbers that the callable documents."""
     case = _long_case(m.subject)
     compared = _Comparison(m)
-    outcome = compared.outcome(m.subject.call(case))
+    call = m.subject.call(case)
+    outcome = compared.outcome(call)
     if outcome.error is not None:
-        if m.subject.adapter.unsupported(outcome.error):
-            m.raised(case, m.subject.call(case), outcome)
+        adapter = m.subject.adapter
+        if adapter.unsupported(outcome.error) or adapter.lacking(outcome.error, call):
+            m.raised(case, call, outcome)
         else:  # the aspect value speaks of that
             m.note(f"nothing to compare: raises {type(outcome.error).__name__}")
         return

@@ -7,7 +7,7 @@ of those rows: otherwise the row's verdict is ``fixed`` and the record is out of
 
 from __future__ import annotations
 
-import tomllib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -19,6 +19,11 @@ from typing import Any
 
 import numpy as np
 from packaging.specifiers import SpecifierSet
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:  # pytest brings it
+    import tomli as tomllib
 
 REASONS = ("documented", "undocumented", "bug")
 

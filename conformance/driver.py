@@ -16,17 +16,18 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..adapters import adapter
+from ..reference.floats import DTYPES
 from . import environment, outputs
 from .baseline import digests
+from .interpreter import Interpreter, interpreter
 from .plugin import PROFILES
-from .selection import UsageError, installed, match_dtypes, match_frameworks, match_functions
+from .selection import UsageError, match_dtypes, match_functions
 
 if TYPE_CHECKING:
     from ..reports.table import Run
@@ -95,7 +96,7 @@ def run(
     seed: int = 0,
     jobs: int | None = None,
     out: str | os.PathLike[str] | None = None,
-    python: str = sys.executable,
+    python: str | os.PathLike[str] = sys.executable,
     progress: Progress | None = None,
     *,
     hang: float = HANG,
@@ -104,65 +105,82 @@ def run(
 
     ``frameworks``, ``functions`` (patterns) and ``dtypes`` are comma-separated; all by default.
     An earlier run in ``out`` is replaced. With one seed, two runs give the same table.
+    ``python`` is the interpreter of the environment that is judged: NumPy, pytest and Hypothesis
+    must be there, nnconform need not be.
 
-    Raises UsageError for unknown names, an ``out`` that is no run folder, and where there is
-    nothing to judge; :class:`Interrupted` on SIGINT and SIGTERM, when all is written.
+    Raises UsageError for unknown names, an ``out`` that is no run folder, a ``python`` that cannot
+    judge, and where there is nothing to judge; :class:`Interrupted` on SIGINT and SIGTERM, when all
+    is written.
     """
     if profile not in PROFILES:
         raise UsageError(f"unknown profile {profile!r}; one of {', '.join(PROFILES)}")
     wanted = match_functions(functions)
-    match_dtypes(dtypes)
-    named = match_frameworks(frameworks)
-    if python == sys.executable:
-        installed(named)
-    facts = environment.describe(named, python)
-    missing = {n: f["status"] for n, f in facts["frameworks"].items() if f["version"] is None}
-    if len(missing) == len(named):
-        raise UsageError("; ".join(["nothing to judge", *missing.values()]))
-    workers = [
-        Worker(name, facts["frameworks"][name]["version"])
-        for name in sorted(named, key=lambda n: ORDER.index(n) if n in ORDER else -1)
-        if name not in missing and wanted & {b.function for b in adapter(name).bindings}
-    ]
-    if not workers:
-        raise UsageError(
-            f"none of {', '.join(n for n in named if n not in missing)} offers {functions}"
-        )
-    folder = _prepared(Path(FOLDER if out is None else out).absolute())
+    kinds = match_dtypes(dtypes) if dtypes else DTYPES
     tell = progress or (lambda what, worker: None)
-    for name, status in missing.items():
-        tell("skip", Worker(name, "", status=status))
+    with interpreter(python) as judge:
+        facts = judge.describe(frameworks)
+        named = facts["frameworks"]
+        missing = {n: f["status"] for n, f in named.items() if f["version"] is None}
+        if len(missing) == len(named):
+            raise UsageError("; ".join(["nothing to judge", *missing.values()]))
+        left_out = _left_out(kinds, facts["dtypes"], judge.path)
+        if left_out and dtypes:
+            raise UsageError("; ".join(left_out.values()))
+        workers = [
+            Worker(name, named[name]["version"])
+            for name in sorted(named, key=lambda n: ORDER.index(n) if n in ORDER else -1)
+            if name not in missing and wanted & set(named[name]["functions"])
+        ]
+        if not workers:
+            here = ", ".join(name for name in named if name not in missing)
+            raise UsageError(f"none of {here} offers {functions}")
+        folder = _prepared(Path(FOLDER if out is None else out).absolute())
+        for name, status in {**missing, **left_out}.items():
+            tell("skip", Worker(name, "", status=status))
 
-    jobs = max(1, min(jobs or environment.processors(), len(workers)))
-    options = [
-        *("--functions", ",".join(sorted(wanted)) if functions else ""),
-        *("--dtypes", dtypes or ""),
-        *("--hypothesis-profile", f"nnconform-{profile}", "--hypothesis-seed", str(seed)),
-        *("--conformance-memory", str(max(LEAST_MEMORY, environment.memory() // jobs >> 30))),
-    ]
-    record = {
-        "schema": environment.SCHEMA,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": sys.argv,
-        "profile": profile,
-        "seed": seed,
-        "selection": {"frameworks": frameworks, "functions": functions, "dtypes": dtypes},
-        **facts,
-    }
-    began = time.monotonic()
-    _write_environment(folder, record, workers, unfinished=True)
-    pool = _Pool(folder, workers, python, options, jobs, hang, tell)
-    try:
-        with _terminable():
-            pool.work()
-    except KeyboardInterrupt:
-        pool.kill()
-        record["duration_s"] = round(time.monotonic() - began, 1)
-        raise Interrupted(_written(folder, record, workers)) from None
-    finally:
-        pool.kill()
+        jobs = max(1, min(jobs or environment.processors(), len(workers)))
+        options = [
+            *("--functions", ",".join(sorted(wanted)) if functions else ""),
+            *("--dtypes", dtypes or ""),
+            *("--hypothesis-profile", f"nnconform-{profile}", "--hypothesis-seed", str(seed)),
+            *("--conformance-memory", str(max(LEAST_MEMORY, environment.memory() // jobs >> 30))),
+        ]
+        kept = ("version", "status")
+        record = {
+            "schema": environment.SCHEMA,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "command": sys.argv,
+            "profile": profile,
+            "seed": seed,
+            "selection": {"frameworks": frameworks, "functions": functions, "dtypes": dtypes},
+            **facts,
+            "notes": list(left_out.values()),
+            "frameworks": {n: {k: f[k] for k in kept} for n, f in named.items()},
+        }
+        began = time.monotonic()
+        _write_environment(folder, record, workers, unfinished=True)
+        pool = _Pool(folder, workers, judge, options, jobs, hang, tell)
+        try:
+            with terminable():
+                pool.work()
+        except KeyboardInterrupt:
+            pool.kill()
+            record["duration_s"] = round(time.monotonic() - began, 1)
+            raise Interrupted(_written(folder, record, workers)) from None
+        finally:
+            pool.kill()
     record["duration_s"] = round(time.monotonic() - began, 1)
     return _written(folder, record, workers)
+
+
+def _left_out(kinds: Sequence[str], offered: Sequence[str], python: str) -> dict[str, str]:
+    """The dtypes that an environment lacks, each with a line that says so."""
+    return {
+        name: f"{name} is left out: {python} lacks ml_dtypes; add with: "
+        f"{python} -m pip install ml_dtypes"
+        for name in kinds
+        if name not in offered
+    }
 
 
 def exit_status(run: Run) -> int:
@@ -247,14 +265,14 @@ class _Pool:
         self,
         folder: Path,
         workers: list[Worker],
-        python: str,
+        judge: Interpreter,
         options: list[str],
         jobs: int,
         hang: float,
         tell: Progress,
     ) -> None:
         self.folder, self.workers, self.options = folder, workers, options
-        self.python, self.jobs, self.hang, self.tell = python, jobs, hang, tell
+        self.judge, self.jobs, self.hang, self.tell = judge, jobs, hang, tell
         self.scratch = ""
 
     def work(self) -> None:
@@ -289,7 +307,7 @@ class _Pool:
     def launch(self, worker: Worker) -> None:
         """Start the process of a worker for all that it has not begun."""
         command = [
-            *(self.python, "-P", "-m", "pytest", "--pyargs", "nnconform.conformance"),
+            *self.judge.command("-m", "pytest", "--pyargs", "nnconform.conformance"),
             *("-c", os.devnull, "--rootdir", self.scratch, "--noconftest"),
             *("--import-mode=importlib", "-q", "-s", "--tb=short", "--color=no", "-W", "ignore"),
             *("-p", "no:cacheprovider", "-p", "_hypothesis_pytestplugin"),
@@ -305,7 +323,7 @@ class _Pool:
             "PYTHONUNBUFFERED": "1",
             "OMP_NUM_THREADS": "1",
         }
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+        inherited = {k: v for k, v in self.judge.variables().items() if not k.startswith("PYTEST_")}
         with self.log(worker).open("ab") as log:
             worker.process = subprocess.Popen(
                 command,
@@ -423,7 +441,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def _terminable() -> Iterator[None]:
+def terminable() -> Iterator[None]:
     """SIGTERM does as SIGINT does, where this thread may say so."""
 
     def interrupt(number: int, frame: Any) -> None:

@@ -6,7 +6,6 @@ import importlib.metadata
 import json
 import os
 import platform
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,32 +14,27 @@ from typing import Any
 #: the version of environment.json
 SCHEMA = 1
 #: distributions that take part in a measurement, besides the frameworks'
-PACKAGES = ("numpy", "ml_dtypes", "hypothesis", "pytest")
+PACKAGES = ("numpy", "ml_dtypes", "hypothesis", "pytest", "python-flint")
 #: variables that change what a framework computes
 VARIABLES = ("KERAS_BACKEND", "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "XLA_FLAGS")
 
 
-def describe(frameworks: Sequence[str], python: str = sys.executable) -> dict[str, Any]:
-    """The fingerprint of an interpreter's environment, without importing any framework.
+def describe(frameworks: str | None = None) -> dict[str, Any]:
+    """The fingerprint of this environment, without importing any framework.
 
-    ``frameworks`` holds, for each of the named ones that is not installed, why, as ``status``.
+    ``frameworks`` (comma-separated; all that are known) holds what is known of each: its functions
+    and its distributions, or, of one that is not installed, why, as ``status``.
+    Raises UsageError for unknown names.
     """
-    if python != sys.executable:
-        command = [python, "-P", "-m", __name__, *frameworks]
-        answer = subprocess.run(command, capture_output=True, text=True)
-        if answer.returncode:
-            reason = answer.stderr.strip().rpartition("\n")[2]
-            raise ValueError(f"{python} cannot run nnconform: {reason}")
-        return dict(json.loads(answer.stdout))
-
     from .. import __version__
     from ..adapters import adapter
-    from ..reference.floats import describe_longdouble
+    from ..reference.floats import describe_longdouble, offered
     from .cases import fingerprint
     from .error import BOUND
-    from .selection import find
+    from .selection import find, match_frameworks
 
-    here, missing = find(frameworks)
+    named = match_frameworks(frameworks)
+    here, missing = find(named)
     distributions = [name for one in here for name in one.distributions]
     return {
         "nnconform": __version__,
@@ -52,11 +46,17 @@ def describe(frameworks: Sequence[str], python: str = sys.executable) -> dict[st
         "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
         "bound": BOUND,
         "corpus": fingerprint(),
+        "dtypes": list(offered()),
         "frameworks": {
             name: {"version": None, "status": missing[name]}
             if name in missing
-            else {"version": adapter(name).version, "status": "installed"}
-            for name in frameworks
+            else {
+                "version": adapter(name).version,
+                "status": "installed",
+                "functions": sorted({b.function for b in adapter(name).bindings}),
+                "distributions": list(adapter(name).distributions),
+            }
+            for name in named
         },
     }
 
@@ -102,4 +102,9 @@ def _versions(distributions: Sequence[str]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(describe(sys.argv[1:])))
+    from .selection import UsageError
+
+    try:
+        print(json.dumps(describe(*sys.argv[1:])))
+    except UsageError as error:
+        print(json.dumps({"usage": str(error)}))

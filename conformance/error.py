@@ -124,7 +124,7 @@ def _masks(shape: tuple[int, ...], axes: list[int]) -> Iterator[tuple[Any, ...]]
     """Index expressions, one for each group of elements that may be perturbed together."""
     for position in product(*(range(shape[a]) for a in axes)):
         index: list[Any] = [slice(None)] * len(shape)
-        for a, at in zip(axes, position, strict=True):
+        for a, at in zip(axes, position):
             index[a] = at
         yield tuple(index)
 
@@ -179,7 +179,7 @@ def _moved(
     tensors, scalars = _perturbations(function, arguments, kind, cotangent_axes)
     results = [*_together(function, arguments, compute, tensors)]
     results += [compute({**arguments, **change}) for change in scalars]
-    for up, down in zip(results[::2], results[1::2], strict=True):
+    for up, down in zip(results[::2], results[1::2]):
         for name, value in base.items():
             with np.errstate(all="ignore"):
                 moves = np.abs(np.stack([up[name] - value, down[name] - value]))
@@ -280,7 +280,7 @@ def _together(
     axes = {n: t.index("N") for n, t in shapes.items() if "N" in t} | {_COTANGENT: 0, "": 0}
     alone = [any(n not in axes for n in change) for change in changes]
     size = first.shape[axes[next(iter(function.inputs))]]
-    rows = [change for change, lone in zip(changes, alone, strict=True) if not lone]
+    rows = [change for change, lone in zip(changes, alone) if not lone]
     stacked = {
         n: np.concatenate([change.get(n, a) for change in rows], axis=axes[n])
         for n, a in arrays.items()
@@ -288,7 +288,7 @@ def _together(
     }
     results = compute({**arguments, **stacked}) if rows else {}
     at = 0
-    for change, lone in zip(changes, alone, strict=True):
+    for change, lone in zip(changes, alone):
         if lone:
             yield compute({**arguments, **change})
         else:
@@ -430,23 +430,29 @@ class Judge:
         )
 
     def _unsure_sides(self, compute: Compute, want: dict[str, Array]) -> dict[str, Array]:
-        """How far gradients jump where the textbook formula cannot tell which side of its margin
-        it is on, in units of u: its distance from the margin is only exact to u·M."""
-        if "margin" not in self.arguments:
-            return {}
-        doubt = (
-            BOUND * self.kind.u * np.asarray(self.function.largest_intermediate(**self.arguments))
-        )
-        if not doubt.any():
-            return {}
+        """How far gradients jump where the textbook formula cannot tell which side of its margin,
+        or of its clip, it is on, in units of u: its distance from the margin is only exact to u·M,
+        what it clips is a quotient or a softmax, rounded as the clip is."""
+        doubt = BOUND * self.kind.u
+        changes: list[dict[str, Any]] = []
+        if "margin" in self.arguments:
+            inexact = doubt * np.asarray(self.function.largest_intermediate(**self.arguments))
+            if inexact.any():
+                margin = self.arguments["margin"]
+                changes += [{"margin": margin + inexact}, {"margin": margin - inexact}]
+        if self.arguments.get("clip") is not None:
+            low, high = self.arguments["clip"]
+            changes += [
+                {"clip": (low * (1 + doubt), high * (1 - doubt))},
+                {"clip": (low * (1 - doubt), high * (1 + doubt))},
+            ]
         jumps = {name: np.zeros_like(g) for name, g in want.items()}
-        for sign in (1, -1):
-            margin = self.arguments["margin"] + sign * doubt
-            for name, g in compute({"margin": margin}).items():
+        for change in changes:
+            for name, g in compute(change).items():
                 with np.errstate(all="ignore"):
                     move = np.abs(g - want[name])
                 np.maximum(jumps[name], np.where(np.isfinite(move), move, 0), out=jumps[name])
-        return {name: jump / self.kind.u for name, jump in jumps.items()}
+        return {name: jump / self.kind.u for name, jump in jumps.items()} if changes else {}
 
     def _cotangent_axes(self) -> list[int]:
         if self.function.kind == "loss" and "N" in self.function.coupled:

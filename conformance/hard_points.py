@@ -291,7 +291,7 @@ def _elementwise(
 
 
 def within_same(kind: str, numbers: Array) -> Array:
-    return numbers if kind in ("real", "logits", "feature") else within(kind, numbers)
+    return numbers if kind in ("real", "logits", "feature", "factor") else within(kind, numbers)
 
 
 def _corners(kind: str, special: list[float], reduced: bool) -> list[float]:
@@ -510,9 +510,9 @@ def _row_input(
         with np.errstate(all="ignore"):
             logs = np.log(distributions(bits, base))
         return np.where(np.isfinite(logs), logs, -np.abs(base))
-    if kind == "feature" and not {"N", "S"} & set(spec.shape.split()):
+    if kind in ("feature", "factor") and not {"N", "S"} & set(spec.shape.split()):
         return base  # of which _few makes layers
-    if kind == "feature" and drawn:
+    if kind in ("feature", "factor") and drawn:
         return _beside(next(iter(drawn.values())), base, bits)
     return base
 

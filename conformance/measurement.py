@@ -80,6 +80,14 @@ class Subject:
         """The recorded divergences that speak of this row."""
         return tuple(r for r in divergences.records() if r.applies(self.identity))
 
+    def fitted(self) -> Subject:
+        """The same row, its binding as this version of the framework takes it.
+
+        Raises Unavailable where it has no such callable, or one that does not know a parameter.
+        """
+        binding = self.adapter.fitted(self.binding, self.spelling, self.dtype)
+        return self if binding is self.binding else replace(self, binding=binding)
+
     # -- making and judging calls ----------------------------------------------------------------
 
     def call(self, case: Case, extra: Mapping[str, Any] | None = None) -> Call:
@@ -333,6 +341,9 @@ class Measurement:
         text = f"{type(error).__name__}: {error}".strip()
         if self.subject.adapter.unsupported(error):
             self.refusal = self.refusal or first_line(text)
+            return
+        if lacking := self.subject.adapter.lacking(error, call):
+            self.refusal = self.refusal or lacking
             return
         self.error = np.inf
         names = self.subject.names(case)

@@ -10,7 +10,9 @@ import contextlib
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +127,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def measurement(request: pytest.FixtureRequest) -> Any:
     """The table row that a conformance test measures."""
+    from ..adapters.interface import Unavailable
     from .audit import bound
     from .measurement import Measurement
 
@@ -136,7 +139,14 @@ def measurement(request: pytest.FixtureRequest) -> Any:
         subject.adapter.start()
         if rows.journal is not None:
             rows.write("callables", rows=bound(subject.adapter))
-    return Measurement(subject)
+    measured = Measurement(subject)
+    try:
+        measured.subject = subject.fitted()
+    except Unavailable as reason:
+        measured.refusal = str(reason)
+        rows.keep(request.node, measured.row())
+        pytest.skip(str(reason))
+    return measured
 
 
 def _subject(item: pytest.Item) -> Subject | None:
@@ -164,10 +174,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         raise
     finally:
         row = found.row()
-        pyfuncitem.user_properties.append((PROPERTY, json.dumps(row, ensure_ascii=False)))
         rows: Any = pyfuncitem.config.pluginmanager.get_plugin("nnconform-rows")
-        rows.keep(found)
-        rows.append(pyfuncitem.nodeid, row)
+        rows.keep_outputs(found)
+        rows.keep(pyfuncitem, row)
     if row["verdict"] == "fixed":
         pytest.fail(row["note"].partition("\n")[0], pytrace=False)
     if row["verdict"] == "unsupported":
@@ -211,7 +220,7 @@ class Rows:
             with self.journal.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"event": event, **content}, ensure_ascii=False) + "\n")
 
-    def keep(self, measurement: Any) -> None:
+    def keep_outputs(self, measurement: Any) -> None:
         """Append the answers of a row, and the cases that the session has not met before."""
         if self.journal is None or not measurement.outputs:
             return
@@ -231,8 +240,10 @@ class Rows:
             with contextlib.suppress(OSError):
                 os.utime(self.journal)
 
-    def append(self, test: str, row: dict[str, Any]) -> None:
-        self.write("row", test=test, row=row)
+    def keep(self, item: pytest.Item, row: dict[str, Any]) -> None:
+        """Keep the row of a test: in the journal, and for whoever reads pytest's reports."""
+        item.user_properties.append((PROPERTY, json.dumps(row, ensure_ascii=False)))
+        self.write("row", test=item.nodeid, row=row)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(
@@ -257,7 +268,7 @@ class Rows:
             self.write("start", test=item.nodeid, identity=subject.identity)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when == "call":
+        if report.when == "teardown":  # one that is skipped is never called
             self.rows += [
                 json.loads(str(row)) for name, row in report.user_properties if name == PROPERTY
             ]
@@ -268,9 +279,17 @@ class Rows:
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if not self.rows or self.config.getoption("--conformance-parent"):
             return
-        from ..reports.table import summary, tabulate
+        from ..reference.floats import offered
 
         terminalreporter.section("nnconform")
-        terminalreporter.write_line(summary(tabulate(self.rows)).to_string(index=False))
+        if find_spec("pandas") is None:  # it is no part of what a worker needs
+            for verdict, count in sorted(Counter(row["verdict"] for row in self.rows).items()):
+                terminalreporter.write_line(f"{count} {verdict}")
+        else:
+            from ..reports.table import summary, tabulate
+
+            terminalreporter.write_line(summary(tabulate(self.rows)).to_string(index=False))
+        if "bfloat16" not in offered():
+            terminalreporter.write_line("bfloat16 is left out: it needs ml_dtypes")
         if self.journal is not None and not self.config.getoption("--baseline"):
             terminalreporter.write_line(f"journal: {self.journal}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
 
@@ -135,7 +135,7 @@ class Examination:
         return outcome.value.astype(subject.kind.oracle)
 
 
-Statement = Equation | Rule
+Statement = Union[Equation, Rule]
 Property = Callable[[Examination], Iterator[Statement]]
 _PROPERTIES: list[tuple[Callable[[Function], bool], Property]] = []
 #: what must hold of every draw of a random function, and of their distribution

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..adapters import adapter, names
 from ..adapters.interface import Adapter, Binding
 from ..reference import catalogue
-from ..reference.floats import DTYPES
+from ..reference.floats import DTYPES, offered
 
 if TYPE_CHECKING:
     from .measurement import Subject
@@ -131,8 +131,13 @@ def match_frameworks(text: str | None) -> list[str]:
 
 
 def match_dtypes(text: str | None) -> list[str]:
-    """Dtype names; all four for None."""
-    chosen = _split(text, DTYPES, "dtype") if text else DTYPES
+    """Dtype names; all four for None, or those that there are without ml_dtypes.
+
+    Raises UsageError for unknown names, and for bfloat16 where ml_dtypes is missing.
+    """
+    chosen = _split(text, DTYPES, "dtype") if text else offered()
+    if "bfloat16" in chosen and "bfloat16" not in offered():
+        raise UsageError("bfloat16 needs ml_dtypes; add it with: pip install ml_dtypes")
     return [d for d in DTYPES if d in chosen]
 
 

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from nnconform.conformance import aspects, properties
 from nnconform.conformance.measurement import Measurement
-from nnconform.conformance.profile import conformance
+from nnconform.conformance.profile import relations
 
 
 @pytest.mark.conformance("property")
-@conformance
+@relations
 @given(data=st.data())
 def test_property(measurement: Measurement, data: st.DataObject) -> None:
     aspects.corpus_then_search(measurement, properties.judge, data, aspects.CORPUS["property"])

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from nnconform.conformance import aspects, legacy
 from nnconform.conformance.measurement import Measurement
-from nnconform.conformance.profile import conformance
+from nnconform.conformance.profile import relations
 
 
 @pytest.mark.conformance("reduction")
-@conformance
+@relations
 @given(data=st.data())
 def test_reduction(measurement: Measurement, data: st.DataObject) -> None:
     aspects.corpus_then_search(measurement, aspects.reduction, data, aspects.CORPUS["reduction"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 
@@ -70,10 +72,7 @@ def float_of(name: str) -> Float:
     """The :class:`Float` of that name; ValueError with the accepted names otherwise."""
     if name not in DTYPES:
         raise ValueError(f"unknown dtype {name!r}; accepted: {', '.join(DTYPES)}")
-    import ml_dtypes
-
-    dtype = np.dtype(ml_dtypes.bfloat16) if name == "bfloat16" else np.dtype(name)
-    info = ml_dtypes.finfo(dtype)
+    dtype, info = _described(name)
     return Float(
         name=name,
         dtype=dtype,
@@ -83,6 +82,22 @@ def float_of(name: str) -> Float:
         smallest_subnormal=float(info.smallest_subnormal),
         oracle=np.dtype(np.longdouble if name == "float64" else np.float64),
     )
+
+
+def _described(name: str) -> tuple[np.dtype, Any]:
+    """The dtype of that name and what is known of its numbers; ml_dtypes is for bfloat16 alone."""
+    if name != "bfloat16":
+        return np.dtype(name), np.finfo(name)
+    import ml_dtypes
+
+    return np.dtype(ml_dtypes.bfloat16), ml_dtypes.finfo(ml_dtypes.bfloat16)
+
+
+@cache
+def offered() -> tuple[str, ...]:
+    """The dtypes that there are here: bfloat16 where ml_dtypes is installed."""
+    here = find_spec("ml_dtypes") is not None
+    return tuple(name for name in DTYPES if here or name != "bfloat16")
 
 
 def is_float(array: np.ndarray) -> bool:

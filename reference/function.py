@@ -25,6 +25,7 @@ Array = np.ndarray
 Kind = Literal[
     "real",  # any finite number
     "feature",  # any finite number, a coordinate of an embedding
+    "factor",  # any finite number, of whose products with others logits are summed
     "direction",  # a coordinate of an embedding of length 1
     "logits",  # any finite number, meant to be normalised
     "probability",  # in [0, 1]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
@@ -39,7 +39,7 @@ from .primitives import (
 )
 
 Array = np.ndarray
-Weight = Array | None
+Weight = Optional[Array]
 
 _REAL_PAIR = {"input": tensor("real"), "target": tensor("real")}
 
@@ -2259,8 +2259,8 @@ def _through_linear_intermediate(
 
 @loss(
     inputs={
-        "input": tensor("feature", shape="N D"),
-        "linear_weight": tensor("feature", shape="C *K D"),
+        "input": tensor("factor", shape="N D"),
+        "linear_weight": tensor("factor", shape="C *K D"),
         "target": tensor("class_index", "distribution", shape="N C *K", differentiable=True),
         "linear_bias": tensor("real", shape="C *K", optional=True),
         "weight": tensor("weight", shape="C", optional=True),
@@ -2621,7 +2621,7 @@ def _circle(
     room = sum2(sum2(one, m), minus_d)
     far = product2(room, sum2(sum2(one, minus_m), minus_d))
     same, within = target[:, None] == target, ~(room[0] <= 0)
-    high, low = (np.where(same, a, np.where(within, b, 0)) for a, b in zip(near, far, strict=True))
+    high, low = (np.where(same, a, np.where(within, b, 0)) for a, b in zip(near, far))
     slope = 2 * g[0] * apart * np.where(same, d[0], np.where(within, -cosine, 0))
     itself = np.eye(len(x), dtype=bool) & remove_diagonal
     return _Circle(*product2(g, (high, low)), slope, same & ~itself, ~same)
@@ -2713,8 +2713,8 @@ def _(
 
 
 _SAMPLED = {
-    "input": tensor("feature", shape="N D"),
-    "linear_weight": tensor("feature", shape="C D"),
+    "input": tensor("factor", shape="N D"),
+    "linear_weight": tensor("factor", shape="C D"),
     "linear_bias": tensor("real", shape="C"),
     "target": tensor("class_index", shape="N R"),
     "sampled": tensor("class_index", shape="Q"),
@@ -2849,7 +2849,9 @@ def _(**arguments: Any) -> Array:
 @sampled_softmax.gradient_intermediate
 def _(**arguments: Any) -> dict[str, Array]:
     z, low, classes, y = _sampled_logits(**arguments)
-    return _sampled_intermediate(y + primitives.softmax(z, -1, low), classes, **arguments)
+    top = np.abs(np.max(z, axis=-1, keepdims=True))
+    shares = times(primitives.softmax(z, -1, low), 1 + np.abs(z) + top)  # e^(z − max z)
+    return _sampled_intermediate(y + shares, classes, **arguments)
 
 
 def _sampled_intermediate(
@@ -2935,7 +2937,8 @@ def _(**arguments: Any) -> Array:
 @nce.gradient_intermediate
 def _(**arguments: Any) -> dict[str, Array]:
     z, low, classes, y = _sampled_logits(**arguments)
-    return _sampled_intermediate(y + _sigmoid(z, low), classes, **arguments)  # σ − y
+    terms = y + times(_sigmoid(z, low), 1 + np.abs(z))  # σ − y, and the rounding of z in it
+    return _sampled_intermediate(terms, classes, **arguments)
 
 
 # -- adaptive softmax ------------------------------------------------------------------------------
@@ -2943,12 +2946,12 @@ def _(**arguments: Any) -> dict[str, Array]:
 
 @loss(
     inputs={
-        "input": tensor("feature", shape="N D"),
-        "head_weight": tensor("feature", shape="H D"),
-        "projection1": tensor("feature", shape="U D"),
-        "tail1": tensor("feature", shape="E U"),
-        "projection2": tensor("feature", shape="V D"),
-        "tail2": tensor("feature", shape="F V"),
+        "input": tensor("factor", shape="N D"),
+        "head_weight": tensor("factor", shape="H D"),
+        "projection1": tensor("factor", shape="U D"),
+        "tail1": tensor("factor", shape="E U"),
+        "projection2": tensor("factor", shape="V D"),
+        "tail2": tensor("factor", shape="F V"),
         "target": tensor("class_index", shape="N C"),
         "head_bias": tensor("real", shape="H", optional=True),
     },

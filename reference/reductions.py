@@ -18,14 +18,14 @@ sample), or None.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Optional
 
 import numpy as np
 
 from .function import Function
 
 Array = np.ndarray
-Rows = Literal["mean", "sum"] | None
+Rows = Optional[Literal["mean", "sum"]]
 
 REDUCTIONS = ("none", "sum", "mean", "batchmean", "weighted_mean", "nonzero_mean")
 

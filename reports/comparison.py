@@ -106,6 +106,14 @@ class Comparison:
         """Whether something regressed, or changed in one of the ways named."""
         return any(change in self.counts for change in ("regressed", *on))
 
+    def status(self, fail_on: Iterable[str] = ()) -> int:
+        """The exit status: 1 for a failure, 2 where a side was not judged to the end, else 0."""
+        return 1 if self.failed(fail_on) else 2 if self.incomplete else 0
+
+    def render(self, form: str, fail_on: Sequence[str] = ()) -> str:
+        """The comparison in one of :data:`FORMATS`; ``text`` without colours."""
+        return render(self, form, fail_on)
+
     @property
     def title(self) -> str:
         """The frameworks with both versions."""

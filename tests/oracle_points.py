@@ -489,6 +489,7 @@ _SHARE = st.one_of(st.floats(_SMALLEST, 1), st.sampled_from(PROBABILITY[1:]))
 ELEMENTS: dict[str, st.SearchStrategy] = {
     "real": _WIDE,
     "feature": _WIDE,
+    "factor": _WIDE,
     "direction": st.floats(-1, 1),
     "logits": _WIDE,
     "probability": _SHARE,

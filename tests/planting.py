@@ -35,6 +35,16 @@ def wrong(x):
     return y * np.asarray(1.01, y.dtype)
 
 
+def older(x):
+    return np.maximum(x, 0)
+
+
+def any_keyword(x, **kwargs):
+    if kwargs:
+        raise TypeError(f"any_keyword() got an unexpected keyword argument '{next(iter(kwargs))}'")
+    return np.maximum(x, 0)
+
+
 def slow(x):
     time.sleep(0.02)
     return np.maximum(x, 0)
@@ -87,6 +97,9 @@ class PlantedAdapter(Adapter):
             bind("sigmoid", "sound", "x"),
             bind("sigmoid", "wrong", "x"),
             bind("relu", "slow", "x"),
+            bind("softplus", "newer", "x"),
+            bind("elu", "older", "x", alpha="alpha"),
+            bind("elu", "any_keyword", "x", alpha="alpha"),
             *(
                 bind("tanh", name, "x")
                 for name in ("segfault", "leave", "hang", "memory_error", "allocator", "bomb")
@@ -148,7 +161,7 @@ def plant(folder: Path) -> dict[str, str]:
     (folder / "planted.py").write_text(ADAPTER, encoding="utf-8")
     (distribution / "METADATA").write_text("Metadata-Version: 2.1\nName: planted\nVersion: 1.2.3\n")
     (distribution / "entry_points.txt").write_text(ENTRY_POINTS)
-    path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
+    path = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
     return {**os.environ, "PYTHONPATH": path, "NO_COLOR": "1", "COLUMNS": "120"}
 
 

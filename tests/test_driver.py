@@ -90,12 +90,29 @@ def test_a_test_that_kills_its_process_costs_its_own_row(
 
 def test_everything_else_is_measured(misbehaved: Misbehaved) -> None:
     table = misbehaved.table
-    assert len(table) == 9 * 5
-    assert set(table.query("aspect == 'value'")["verdict"]) == {"crash", "fail", "pass"}
+    assert len(table) == 12 * 5
+    verdicts = {"crash", "fail", "pass", "unsupported"}
+    assert set(table.query("aspect == 'value'")["verdict"]) == verdicts
     assert set(table.query("verdict == 'crash'")["aspect"]) == {"value"}
     assert misbehaved.row("sound")["verdict"] == "pass"
     assert misbehaved.row("wrong")["verdict"] == "fail"
     assert misbehaved.row("segfault", "property")["points"] > 0
+
+
+@pytest.mark.parametrize(
+    ("callable", "note"),
+    [
+        ("newer", "planted 1.2.3 has no planted.newer"),
+        ("older", "planted 1.2.3: planted.older takes no alpha"),
+        ("any_keyword", "planted 1.2.3: planted.any_keyword takes no alpha"),
+    ],
+)
+def test_what_a_version_lacks_is_unsupported(
+    misbehaved: Misbehaved, callable: str, note: str
+) -> None:
+    rows = misbehaved.table.query("callable == @callable")
+    assert set(rows["verdict"]) == {"unsupported"}
+    assert set(rows["note"].str.partition("\n")[0]) == {note}
 
 
 def test_the_driver_imports_no_framework(misbehaved: Misbehaved) -> None:
