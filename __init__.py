@@ -10,17 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .adapters import adapter as adapter
+    from .conformance.baseline import baseline as baseline
+    from .conformance.comparison import compare as compare
     from .conformance.driver import run as run
     from .reference.oracle import oracle as oracle
     from .reference.outcome import Outcome as Outcome
     from .reports.table import load as load
 
 __version__ = "0.1.0"
-__all__ = ["Outcome", "adapter", "load", "oracle", "run"]
+__all__ = ["Outcome", "adapter", "baseline", "compare", "load", "oracle", "run"]
 
 _HOMES = {
     "Outcome": ".reference.outcome",
     "adapter": ".adapters",
+    "baseline": ".conformance.baseline",
+    "compare": ".conformance.comparison",
     "load": ".reports.table",
     "oracle": ".reference.oracle",
     "run": ".conformance.driver",

@@ -15,6 +15,7 @@ import click
 from .. import __version__
 
 if TYPE_CHECKING:
+    from ..reports.comparison import Comparison
     from ..reports.table import Run
     from .driver import Progress, Worker
 
@@ -252,7 +253,7 @@ def upgrade(
         )
 
     with _wrong_usage(UsageError):
-        stricter = _changes(fail_on)
+        stricter = _strict(fail_on)
         how = upgrades.Options(functions, **options)
         if bisect is None:
             made = upgrades.upgrade(
@@ -273,27 +274,12 @@ def upgrade(
                 out=out,
                 tell=tell,
             )
-            click.echo(
-                found.said if form == "text" or found.step is None else "", nl=form == "text"
-            )
-            if found.step is not None:
-                click.echo(found.step.render(form), nl=False)
-            return 0 if found.step is None else found.step.status(stricter)
-    click.echo(made.render(form), nl=False)
+            click.echo(found.render(form, stricter), nl=False)
+            return found.status(stricter)
+    click.echo(made.render(form, stricter), nl=False)
     for side, failure in made.failures.items():
         click.echo(f"nnconform: {side}: {failure}", err=True)
     return made.status(stricter)
-
-
-def _changes(text: str) -> list[str]:
-    """The changes that a text names, separated by commas. Raises UsageError for others."""
-    from ..reports.history import CHANGES
-    from .selection import UsageError
-
-    named = [name for name in (part.strip() for part in text.split(",")) if name]
-    if wrong := [name for name in named if name not in CHANGES]:
-        raise UsageError(f"--fail-on: unknown change {wrong[0]!r}; any of {', '.join(CHANGES)}")
-    return named
 
 
 @cli.command()
@@ -301,7 +287,8 @@ def _changes(text: str) -> list[str]:
 def report(folder: Path) -> int:
     """The reports of a run again, from its tables alone."""
     from ..reports import RunError, load, write_reports
-    from .driver import exit_status, incomplete
+    from ..reports.table import incomplete
+    from .driver import exit_status
 
     with _wrong_usage(RunError):
         measured = load(folder)
@@ -311,6 +298,85 @@ def report(folder: Path) -> int:
         click.echo(f"nnconform: {framework}: {'; '.join(status.splitlines())}", err=True)
     _show(measured)
     return exit_status(measured)
+
+
+@cli.command()
+@click.argument("old", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@click.option(
+    "--fail-on", metavar="CHANGES", default="", help="Also fail on: drifted,convention,api"
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "json", "html", "github"]),
+    default="text",
+    show_default=True,
+)
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write it there.")
+def compare(old: Path, new: Path, fail_on: str, form: str, out: Path | None) -> int:
+    """What changed between two runs: folders that run or baseline made.
+
+    Exit status: 0 nothing regressed, 1 something did, or changed in a way named with --fail-on,
+    2 wrong usage, or a run that was not made to its end.
+    """
+    from .comparison import compare
+    from .selection import UsageError
+
+    kinds = _strict(fail_on)
+    with _wrong_usage(UsageError):
+        found = compare(old, new)
+    return show_comparison(found, form, kinds, out)
+
+
+def _strict(text: str) -> list[str]:
+    """The changes named in ``--fail-on``."""
+    from ..reports.comparison import STRICT
+
+    kinds = list(filter(None, (part.strip() for part in text.split(","))))
+    for kind in kinds:
+        if kind not in STRICT:
+            raise click.UsageError(f"--fail-on: unknown {kind!r}; accepted: {','.join(STRICT)}")
+    return kinds
+
+
+def show_comparison(
+    found: Comparison, form: str = "text", fail_on: Sequence[str] = (), out: Path | None = None
+) -> int:
+    """Print a comparison, or write it to a file; the exit status that it makes."""
+    from rich.console import Console
+
+    from ..reports.comparison import comparison_terminal, render
+
+    if out is not None:
+        with _wrong_usage(OSError):
+            out.write_text(render(found, form, fail_on), encoding="utf-8")
+        click.echo(found.headline)
+        click.echo(f"written: {out}", err=True)
+    elif form == "text":
+        comparison_terminal(found, Console())
+    else:
+        click.echo(render(found, form, fail_on), nl=False)
+    for side, status in found.incomplete.items():
+        click.echo(f"nnconform: {side} was not judged to the end: {status}", err=True)
+    return 1 if found.failed(fail_on) else 2 if found.incomplete else 0
+
+
+@cli.command()
+@click.argument("source", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+def baseline(source: Path, folder: Path) -> None:
+    """Keep of a run what a comparison needs, small enough to be committed.
+
+    An earlier baseline in DIR is replaced.
+    """
+    from .baseline import baseline
+    from .selection import UsageError
+
+    with _wrong_usage(UsageError):
+        made = baseline(source, folder)
+    size = sum(path.stat().st_size for path in made.rglob("*") if path.is_file())
+    click.echo(f"{made}: {size / 1e6:.1f} MB")
 
 
 @cli.command()

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..reference.floats import DTYPES
 from . import environment, outputs
+from .baseline import digests
 from .interpreter import Interpreter, interpreter
 from .plugin import PROFILES
 from .selection import UsageError, match_dtypes, match_functions
@@ -31,10 +32,8 @@ from .selection import UsageError, match_dtypes, match_functions
 if TYPE_CHECKING:
     from ..reports.table import Run
 
-__all__ = ["Interrupted", "Progress", "Worker", "exit_status", "incomplete", "run"]
+__all__ = ["Interrupted", "Progress", "Worker", "exit_status", "run"]
 
-#: the version of environment.json
-SCHEMA = 1
 #: where a run is written unless it is told
 FOLDER = "nnconform-run"
 #: seconds after which a call, and a worker that has not begun a test, is given up
@@ -146,16 +145,15 @@ def run(
             *("--hypothesis-profile", f"nnconform-{profile}", "--hypothesis-seed", str(seed)),
             *("--conformance-memory", str(max(LEAST_MEMORY, environment.memory() // jobs >> 30))),
         ]
-        kept = ("version", "status")
         record = {
-            "schema": SCHEMA,
+            "schema": environment.SCHEMA,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "command": sys.argv,
             "profile": profile,
             "seed": seed,
-            **facts,
+            "selection": {"frameworks": frameworks, "functions": functions, "dtypes": dtypes},
+            **environment.recorded(facts),
             "notes": list(left_out.values()),
-            "frameworks": {n: {k: f[k] for k in kept} for n, f in named.items()},
         }
         began = time.monotonic()
         _write_environment(folder, record, workers, unfinished=True)
@@ -183,18 +181,9 @@ def _left_out(kinds: Sequence[str], offered: Sequence[str], python: str) -> dict
     }
 
 
-def incomplete(run: Run) -> dict[str, str]:
-    """The frameworks that were not judged to the end, and why."""
-    return {
-        name: facts["status"]
-        for name, facts in run.environment.get("frameworks", {}).items()
-        if facts["version"] is not None and facts["status"] not in ("complete", "installed")
-    }
-
-
 def exit_status(run: Run) -> int:
     """0 if a run is complete and there is nothing unexpected in it, else 1."""
-    from ..reports.table import unexpected
+    from ..reports.table import incomplete, unexpected
 
     return int(bool(incomplete(run)) or len(unexpected(run.table)) > 0)
 
@@ -258,6 +247,8 @@ def _written(folder: Path, record: dict[str, Any], workers: list[Worker]) -> Run
     write(made.table, folder)
     write_callables(gather_callables(folder), folder)
     outputs.write(outputs.gather(folder), folder)
+    record["files"] = digests(folder)
+    _write_environment(folder, record, workers)
     write_reports(made)
     return made
 

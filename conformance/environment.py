@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+#: the version of environment.json
+SCHEMA = 1
 #: distributions that take part in a measurement, besides the frameworks'
 PACKAGES = ("numpy", "ml_dtypes", "hypothesis", "pytest", "python-flint")
 #: variables that change what a framework computes
@@ -57,6 +59,15 @@ def describe(frameworks: str | None = None) -> dict[str, Any]:
             for name in named
         },
     }
+
+
+def recorded(facts: dict[str, Any]) -> dict[str, Any]:
+    """What of a description a run keeps in environment.json."""
+    frameworks = {
+        name: {key: entry[key] for key in ("version", "status")}
+        for name, entry in facts["frameworks"].items()
+    }
+    return {**facts, "frameworks": frameworks}
 
 
 def cpu() -> str:

@@ -12,6 +12,9 @@ then the rows, with what came of each case::
 An answer holds ``value``, ``gradients`` by input, ``refused`` gradients with the reason, ``raised`` (the
 exception, its type and the first line of its message) and ``warnings``; what there was none of is
 left out. Arrays are their dtype, shape and bytes: little-endian, in C order, in hexadecimal.
+
+A baseline has no cases, which the run that it is compared with has, and of long arrays the first
+:data:`HEAD` elements and a digest of all (:func:`shortened`).
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from __future__ import annotations
 import hashlib
 import json
 import lzma
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +39,8 @@ Array = np.ndarray
 ROW = ("surface", "callable", "dtype", "aspect", "reduction")
 #: the aspects whose answers are kept
 ASPECTS = ("value", "gradient", "reduction", "special", "invalid")
+#: how many elements of an array a baseline keeps
+HEAD = 32
 
 
 # -- arrays, cases and answers as text -------------------------------------------------------------
@@ -47,14 +53,45 @@ def written(array: Array) -> str:
 
 
 def read(text: str) -> Array:
-    """The array that was written so. Raises ValueError where the text is none."""
+    """The array that was written so; zeros stand for what :func:`shortened` has left out.
+
+    Raises ValueError where the text is none.
+    """
     try:
-        name, shape, content = text.split(" ")
+        name, _, content, *digest = text.split(" ")
         dtype = float_of(name).dtype if name in DTYPES else np.dtype(name)
-        sizes = () if shape == "scalar" else tuple(map(int, shape.split("x")))
+        sizes = sizes_of(text)
+        if digest:
+            content = content.ljust(2 * dtype.itemsize * math.prod(sizes), "0")
         return np.frombuffer(bytes.fromhex(content), dtype).reshape(sizes)
     except (ValueError, TypeError) as error:
         raise ValueError(f"no array: {text[:60]!r}") from error
+
+
+def sizes_of(text: str) -> tuple[int, ...]:
+    """The shape of an array that is written so."""
+    shape = text.split(" ", 2)[1]
+    return () if shape == "scalar" else tuple(map(int, shape.split("x")))
+
+
+def shortened(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer with the first elements of long arrays alone, and a digest of all of them."""
+    short = dict(answer)
+    if "value" in answer:
+        short["value"] = _head(answer["value"])
+    if "gradients" in answer:
+        short["gradients"] = {name: _head(text) for name, text in answer["gradients"].items()}
+    return short
+
+
+def _head(text: str) -> str:
+    size = math.prod(sizes_of(text))
+    if size <= HEAD or text.count(" ") > 2:
+        return text
+    name, shape, content = text.split(" ")
+    kept = content[: len(content) // size * HEAD]
+    digest = hashlib.blake2b(content.encode(), digest_size=4).hexdigest()
+    return f"{name} {shape} {kept} {digest}"
 
 
 def case_line(
@@ -102,12 +139,15 @@ class Outputs:
     cases: dict[str, dict[str, Any]] = field(default_factory=dict)
     rows: dict[tuple[str, ...], dict[str, dict[str, Any]]] = field(default_factory=dict)
 
-    def take(self, framework: str, lines: Iterable[str]) -> None:
-        """Add lines of a file or of a journal; one that a crash has cut short is passed over."""
+    def take(self, framework: str, lines: Iterable[str], *, whole: bool = True) -> None:
+        """Add lines of a file; of a journal, which is not ``whole``, one that a crash has cut short
+        is passed over."""
         for line in lines:
             try:
                 entry = json.loads(line)
             except ValueError:
+                if whole:
+                    raise
                 continue
             if "case" in entry:
                 self.cases[entry["case"]] = entry
@@ -127,13 +167,26 @@ class Outputs:
             yield json.dumps({**row, "outputs": outputs}, ensure_ascii=False)
 
 
+def for_baseline(whole: Outputs) -> Outputs:
+    """Of all answers what a baseline keeps; those to special values it keeps whole."""
+    return Outputs(
+        rows={
+            key: {
+                case: answer if key[4] == "special" else shortened(answer)
+                for case, answer in answers.items()
+            }
+            for key, answers in whole.rows.items()
+        }
+    )
+
+
 def gather(folder: Path) -> Outputs:
     """The answers in the journal of a run folder."""
     found = Outputs()
     for path in sorted((folder / "journal").glob("*.outputs")):
         framework = path.name.rpartition("-")[0]
         with path.open(encoding="utf-8") as file:
-            found.take(framework, file)
+            found.take(framework, file, whole=False)
     return found
 
 
@@ -156,6 +209,6 @@ def load(folder: Path) -> Outputs:
         try:
             text = lzma.decompress(path.read_bytes()).decode()
             found.take(path.name.removesuffix(".jsonl.xz"), text.splitlines())
-        except (lzma.LZMAError, EOFError, UnicodeDecodeError, KeyError, TypeError) as error:
+        except (lzma.LZMAError, EOFError, ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path} is damaged: {error}") from error
     return found

@@ -35,6 +35,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--dtypes", default=None, help="comma-separated: float16,bfloat16,…")
     group.addoption("--conformance-out", default=None, metavar="DIR", help="the run folder")
     group.addoption(
+        "--baseline", default=None, metavar="DIR", help="compare with it; fail on what regressed"
+    )
+    group.addoption(
         "--conformance-resume", action="store_true", help="leave out what DIR's journal has begun"
     )
     group.addoption(
@@ -73,6 +76,14 @@ def pytest_configure(config: pytest.Config) -> None:
         try:
             check(*asked)
         except UsageError as error:
+            raise pytest.UsageError(str(error)) from None
+    if baseline := config.getoption("--baseline"):
+        from .against import Against
+        from .selection import UsageError
+
+        try:
+            config.pluginmanager.register(Against(config, baseline), "nnconform-against")
+        except (UsageError, OSError) as error:
             raise pytest.UsageError(str(error)) from None
     folder = config.getoption("--conformance-out")
     config.pluginmanager.register(Rows(config, Path(folder) if folder else None), "nnconform-rows")
@@ -280,5 +291,5 @@ class Rows:
             terminalreporter.write_line(summary(tabulate(self.rows)).to_string(index=False))
         if "bfloat16" not in offered():
             terminalreporter.write_line("bfloat16 is left out: it needs ml_dtypes")
-        if self.journal is not None:
+        if self.journal is not None and not self.config.getoption("--baseline"):
             terminalreporter.write_line(f"journal: {self.journal}")

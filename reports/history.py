@@ -7,13 +7,10 @@ from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING
 
+from .comparison import CHANGES
+
 if TYPE_CHECKING:
     import pandas as pd
-
-CHANGES = ("regressed", "drifted", "convention", "api", "fixed", "improved")
-"""What a comparison can say of a row, the most serious first."""
-
-FORMATS = ("text", "markdown", "json", "html", "github")
 
 
 def history(steps: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

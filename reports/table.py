@@ -31,6 +31,12 @@ KEY = (
 )
 """The columns that identify a measurement: no two rows of a table agree in all of them."""
 
+CALLABLE = (
+    *("framework", "surface", "callable", "status", "functions"),
+    *("signature", "deprecated"),
+)
+"""The columns of callables.csv that a comparison reads."""
+
 VERDICTS = ("crash", "fail", "fixed", "known", "limited", "unsupported", "pass")
 """The verdicts, the most serious first."""
 
@@ -148,6 +154,26 @@ def gather_callables(folder: str | os.PathLike[str]) -> pd.DataFrame:
     return pd.DataFrame(rows).drop_duplicates().reset_index(drop=True)
 
 
+def load_callables(folder: str | os.PathLike[str]) -> pd.DataFrame:
+    """What a run kept of its callables, all of it text; no rows where it kept nothing.
+
+    Raises `RunError` where the file is damaged.
+    """
+    import pandas as pd
+
+    path = Path(folder, _CALLABLES)
+    if not path.exists():
+        table = gather_callables(folder)
+        return table if len(table.columns) else pd.DataFrame(columns=[*CALLABLE])
+    try:
+        table = pd.read_csv(path, dtype="str", na_filter=False, index_col=False, encoding="utf-8")
+    except (ValueError, OSError) as error:
+        raise RunError(f"{path}: cannot be read as CSV ({error})") from error
+    if missing := [column for column in CALLABLE if column not in table]:
+        raise RunError(f"{path}: lacks the columns {', '.join(missing)}")
+    return table.fillna("")
+
+
 def write_callables(table: pd.DataFrame, folder: str | os.PathLike[str]) -> Path:
     """Write ``table`` to ``folder``/callables.csv, all or nothing, and return that path."""
     path = Path(folder, _CALLABLES)
@@ -192,7 +218,18 @@ def load(folder: str | os.PathLike[str]) -> Run:
             f"{folder}: no measurements; expected {_MEASUREMENTS}, or {_JOURNAL}/*.jsonl of a "
             "run that was cut short, as `nnconform run --out` leaves them"
         )
-    return Run(folder, table, _environment(folder / _ENVIRONMENT))
+    environment = _environment(folder / _ENVIRONMENT)
+    return Run(folder, _versioned(table, environment), environment)
+
+
+def _versioned(table: pd.DataFrame, environment: Mapping[str, Any]) -> pd.DataFrame:
+    """The table with the versions that a baseline states once, in its environment."""
+    stated = environment.get("frameworks")
+    if not isinstance(stated, dict) or not (table["version"] == "").any():
+        return table
+    versions = {n: str(f.get("version") or "") for n, f in stated.items() if isinstance(f, dict)}
+    known = table["framework"].map(versions).fillna("")
+    return table.assign(version=table["version"].where(table["version"] != "", known))
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -224,6 +261,15 @@ def _read(path: Path) -> pd.DataFrame:
             f"{path}: unknown verdict {strange[0]!r}; expected one of {', '.join(VERDICTS)}"
         )
     return table[[*COLUMNS, *table.columns.difference([*COLUMNS])]]
+
+
+def incomplete(run: Run) -> dict[str, str]:
+    """The frameworks that were not judged to the end, and why."""
+    return {
+        name: facts["status"]
+        for name, facts in run.environment.get("frameworks", {}).items()
+        if facts["version"] is not None and facts["status"] not in ("complete", "installed")
+    }
 
 
 def _environment(path: Path) -> dict[str, Any]:

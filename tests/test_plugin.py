@@ -9,7 +9,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from .planting import plant, python
+from .planting import nnconform, plant, python
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +94,80 @@ def test_other_peoples_sessions_are_left_alone(env: dict[str, str], tmp_path: Pa
     assert done.returncode == 0, done.stdout
     assert "nnconform" not in last_line(done)
     assert not (tmp_path / "nnconform-run").exists()
+
+
+# -- against a baseline --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def kept(env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A baseline of the planted sigmoids, of which one is wrong."""
+    cwd = tmp_path_factory.mktemp("baseline")
+    selection = ("--frameworks", "planted", "--functions", "sigmoid", "--dtypes", "float32")
+    done = nnconform("run", *selection, "--profile", "quick", "--out", "run", env=env, cwd=cwd)
+    assert done.returncode == 1, done.stderr
+    done = nnconform("baseline", "run", "kept", env=env, cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    return cwd / "kept"
+
+
+SEED = ("--hypothesis-seed", "0")
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_nothing_changed_since_the_baseline(
+    env: dict[str, str], kept: Path, tmp_path: Path, workers: tuple[str, ...]
+) -> None:
+    done = conformance(env, tmp_path, "--baseline", str(kept), *SEED, *workers)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 xfailed" in last_line(done)  # as wrong as before
+    assert "planted 1.2.3" in done.stdout
+    assert "Nothing changed; 10 unchanged." in done.stdout
+    assert {path.name for path in tmp_path.iterdir()} <= {".hypothesis", ".pytest_cache"}
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_what_regressed_since_the_baseline_fails_the_session(
+    env: dict[str, str], kept: Path, tmp_path: Path, workers: tuple[str, ...]
+) -> None:
+    broken = plant(tmp_path / "broken")
+    module = tmp_path / "broken" / "planted.py"
+    text = module.read_text()
+    module.write_text(text.replace("else y.astype(x.dtype)", "else (y * 1.5).astype(x.dtype)"))
+    (tmp_path / "session").mkdir()
+    options = ("--baseline", str(kept), "--conformance-out", "run", *SEED, *workers)
+    done = conformance(broken, tmp_path / "session", *options)
+    assert done.returncode == 1
+    assert "compared with the baseline" in done.stdout
+    assert "✗ planted.sound  float32 · value" in done.stdout
+    assert "pass → fail" in done.stdout
+    again = nnconform("compare", str(kept), "run", env=broken, cwd=tmp_path / "session")
+    assert again.returncode == 1  # a run folder is left behind
+    assert again.stdout.splitlines()[-1] in done.stdout
+
+
+def test_a_regression_that_no_test_fails_for(
+    env: dict[str, str], kept: Path, tmp_path: Path
+) -> None:
+    """A verdict that is no failure by itself: right in the baseline, unsupported now."""
+    refusing = plant(tmp_path / "refusing")
+    module = tmp_path / "refusing" / "planted.py"
+    text = module.read_text()
+    text = text.replace("        return False\n", "        return isinstance(error, KeyError)\n")
+    text = text.replace("def sound(x):\n", "def sound(x):\n    raise KeyError('not here')\n")
+    text = text.replace("    y = sound(x)\n", "    y = np.float64(x)\n")
+    module.write_text(text)
+    done = conformance(
+        refusing, tmp_path, "--baseline", str(kept), *SEED, "-k", "test_value and sound"
+    )
+    assert "1 skipped" in last_line(done)
+    assert done.returncode == 1, done.stdout
+    assert "pass → unsupported" in done.stdout
+
+
+def test_a_baseline_that_is_none(env: dict[str, str], kept: Path, tmp_path: Path) -> None:
+    for folder, said in ((tmp_path / "nowhere", "no such folder"), (tmp_path, "no such file")):
+        done = conformance(env, tmp_path, "--baseline", str(folder))
+        assert done.returncode == 4
+        assert said in done.stderr
+        assert "Traceback" not in done.stdout + done.stderr

@@ -1,0 +1,418 @@
+"""Two runs compared, for people and for machines: text, Markdown, JSON, HTML, GitHub annotations."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from .digest import Row, _records, name, number, plural
+from .render import _TEMPLATES, _code, _prose, _short
+from .table import Run, incomplete, rank
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
+CHANGES = ("regressed", "drifted", "convention", "api", "fixed", "improved")
+"""What a row of a comparison can say, the most serious first."""
+
+MEANINGS = {
+    "regressed": "right before, wrong or no longer offered now",
+    "drifted": "as right as before, but the bits differ",
+    "convention": "NaN, infinities, zeros, kinks, dtypes, exceptions or warnings differ",
+    "api": "a callable, a parameter or a default differs",
+    "fixed": "wrong or not offered before, right now",
+    "improved": "right before, and clearly more accurate now",
+}
+
+STRICT = ("drifted", "convention", "api")
+"""The changes that can be made to count as failures, as `regressed` always does."""
+
+NUMBERS = (
+    *("results", "of", "ulp"),
+    *("error_old", "error_new", "ulp_error_old", "ulp_error_new"),
+)
+COLUMNS = (
+    *("framework", "surface", "function", "callable"),
+    *("dtype", "aspect", "reduction", "device", "mode"),
+    *("change", "what", "verdict_old", "verdict_new"),
+    *NUMBERS,
+    *("detail", "case", "old", "new", "oracle", "reproducer"),
+)
+"""The columns of a comparison's table; docs/compare.md explains them."""
+
+FORMATS = ("text", "markdown", "json", "html", "github")
+SCHEMA = 1
+#: characters that a comment on GitHub may have
+COMMENT = 65_536
+
+_STYLES = {
+    "regressed": "bold red",
+    "drifted": "yellow",
+    "convention": "magenta",
+    "api": "cyan",
+    "fixed": "green",
+    "improved": "green",
+}
+_SYMBOLS = dict(zip(CHANGES, "✗≈≠§✓↑", strict=True))
+_SHOWN = 40  # groups of one kind on a terminal; the table has them all
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs compared: ``table`` has a row for each change, the most serious first.
+
+    ``unchanged`` counts the measurements that both runs made and in which nothing changed;
+    ``remarks`` are lines that say what was compared and what was not.
+    """
+
+    old: Run
+    new: Run
+    table: pd.DataFrame
+    unchanged: int
+    remarks: tuple[str, ...] = ()
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """How many rows of each change there are, the most serious first; none of zero."""
+        found = {change: int((self.table["change"] == change).sum()) for change in CHANGES}
+        return {change: count for change, count in found.items() if count}
+
+    @cached_property
+    def versions(self) -> dict[str, tuple[str, str]]:
+        """The old and the new version of every framework that both runs judged."""
+        before, after = (
+            dict(zip(run.table["framework"], run.table["version"], strict=True))
+            for run in (self.old, self.new)
+        )
+        return {name: (before[name], after[name]) for name in sorted(before.keys() & after.keys())}
+
+    @property
+    def incomplete(self) -> dict[str, str]:
+        """The sides and frameworks that were not judged to the end, and why."""
+        return {
+            f"{side}: {framework}": " ".join(status.split())
+            for side, run in (("OLD", self.old), ("NEW", self.new))
+            for framework, status in incomplete(run).items()
+        }
+
+    def failed(self, on: Iterable[str] = ()) -> bool:
+        """Whether something regressed, or changed in one of the ways named."""
+        return any(change in self.counts for change in ("regressed", *on))
+
+    @property
+    def title(self) -> str:
+        """The frameworks with both versions."""
+        return ", ".join(
+            f"{name} {old} → {new}" if old != new else f"{name} {old}"
+            for name, (old, new) in self.versions.items()
+        )
+
+    @property
+    def headline(self) -> str:
+        """The comparison in one sentence."""
+        said = ", ".join(f"{count:,} {change}" for change, count in self.counts.items())
+        return f"{said or 'Nothing changed'}; {self.unchanged:,} unchanged."
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that say the same of one callable, whatever the dtype: a line for people."""
+
+    rows: list[Row]
+
+    @property
+    def lead(self) -> Row:
+        """The row that is shown for all: the first with a reproducer."""
+        return next((row for row in self.rows if row["reproducer"]), self.rows[0])
+
+    @property
+    def change(self) -> str:
+        return str(self.rows[0]["change"])
+
+    @property
+    def what(self) -> str:
+        return str(self.rows[0]["what"])
+
+    @property
+    def name(self) -> str:
+        return name(self.rows[0])
+
+    @property
+    def where(self) -> str:
+        """The dtypes, aspects and reductions, those that go without saying left out."""
+        parts = []
+        for column in ("dtype", "aspect", "reduction"):
+            values = {row[column] for row in self.rows} - {"", "none"}
+            if values:
+                parts.append(", ".join(sorted(values, key=lambda v: rank(column, v))))
+        return " · ".join(parts)
+
+    @property
+    def figures(self) -> str:
+        """How many results differ, by how much, and what that does to the error."""
+        results, of = (sum(int(row[c]) for row in self.rows if row[c] == row[c]) for c in _COUNTED)
+        parts = [f"{results:,} of {plural(of, 'result')}"] if of else []
+        ulp, before, after, less, more = (self._top(column) for column in NUMBERS[2:])
+        if ulp == ulp:
+            parts.append(f"up to {number(ulp)} ULP apart")
+        if before == before and after == after:
+            ulps = f" ({number(less)} → {number(more)} ULP)" if less == less else ""
+            parts.append(f"error {number(before)} → {number(after)} u·scale{ulps}")
+        return ", ".join(parts)
+
+    def _top(self, column: str) -> float:
+        return max(
+            (row[column] for row in self.rows if row[column] == row[column]), default=math.nan
+        )
+
+    @property
+    def detail(self) -> str:
+        """What more there is to say, of the row that is shown."""
+        return str(self.lead["detail"])
+
+
+_COUNTED = ("results", "of")
+
+
+def groups(comparison: Comparison, change: str) -> list[Group]:
+    """The rows of a change by callable and what, in the table's order."""
+    found: dict[tuple[str, ...], list[Row]] = {}
+    for row in _records(comparison.table[comparison.table["change"] == change]):
+        key = (row["framework"], row["surface"], row["function"], row["callable"], row["what"])
+        found.setdefault(key, []).append(row)
+    return [Group(rows) for rows in found.values()]
+
+
+def render(comparison: Comparison, form: str, fail_on: Sequence[str] = ()) -> str:
+    """The comparison in one of :data:`FORMATS`; ``text`` without colours."""
+    if form == "text":
+        from rich.console import Console
+
+        console = Console(no_color=True, width=10_000, highlight=False, record=False)
+        with console.capture() as captured:
+            comparison_terminal(comparison, console)
+        return captured.get()
+    if form == "github":
+        return comparison_annotations(comparison, fail_on)
+    forms: dict[str, Callable[[Comparison], str]] = {
+        "markdown": comparison_markdown,
+        "json": comparison_json,
+        "html": comparison_html,
+    }
+    return forms[form](comparison)
+
+
+# --- text -------------------------------------------------------------------------------------
+
+
+def comparison_terminal(comparison: Comparison, console: Console) -> None:
+    """Print a comparison: a line for each change of a callable, and what shows it."""
+    from rich.text import Text
+
+    def line(*parts: tuple[str, str], indent: int = 0) -> None:
+        whole = Text(" " * indent)
+        for text, style in parts:
+            plain = text.encode(console.encoding, "replace").decode(console.encoding)
+            whole.append(plain, style)
+        console.print(whole, soft_wrap=True)
+
+    line((comparison.title, "bold"))
+    for remark in comparison.remarks:
+        line((remark, "dim"))
+    for change in comparison.counts:
+        found = groups(comparison, change)
+        line()
+        count = comparison.counts[change]
+        line((f"{change} ({count:,})", _STYLES[change]), (f"  {MEANINGS[change]}", "dim"))
+        for group in found[:_SHOWN]:
+            lead = group.lead
+            place = f"  {group.where}" if group.where else ""
+            line((f"{_SYMBOLS[change]} ", _STYLES[change]), (group.name, "bold"), (place, ""))
+            facts = "; ".join(filter(None, (group.what, group.figures, group.detail)))
+            line((facts, ""), indent=4)
+            answers = [f"{t} {_short(lead[c], 100)}" for t, c in _ANSWERS if lead[c]]
+            if answers:
+                line((" │ ".join(answers), "dim"), indent=4)
+            if lead["case"]:
+                line((f"case: {_short(lead['case'], 160)}", "dim"), indent=4)
+        if len(found) > _SHOWN:
+            line((f"… and {plural(len(found) - _SHOWN, 'more line')} of {change}", "dim"))
+    line()
+    for side, status in comparison.incomplete.items():
+        line((f"{side} was not judged to the end: {_short(status)}", "bold red"))
+    line((comparison.headline, "bold"))
+
+
+_ANSWERS = (("old:", "old"), ("new:", "new"), ("exact:", "oracle"))
+
+
+# --- Markdown ---------------------------------------------------------------------------------
+
+
+def comparison_markdown(comparison: Comparison, limit: int = COMMENT) -> str:
+    """The comparison for a comment: at most ``limit`` characters, the most serious first, and a
+    line that says what was left out."""
+    head = [f"### {_prose(comparison.title)}", f"**{_prose(comparison.headline)}**"]
+    head += [
+        f"**{_prose(f'{side} was not judged to the end: {_short(status)}')}**"
+        for side, status in comparison.incomplete.items()
+    ]
+    if comparison.remarks:
+        head.append("\n".join(f"- {_prose(_short(remark, 400))}" for remark in comparison.remarks))
+    text = "\n\n".join(head) + "\n"
+    left: dict[str, int] = {}
+    spare = 300  # for the line about what was left out
+    for change in comparison.counts:
+        found = groups(comparison, change)
+        opened = " open" if change == "regressed" else ""
+        title = f"{_SYMBOLS[change]} {change} ({comparison.counts[change]:,})"
+        section = f"\n<details{opened}><summary><b>{title}</b> – {MEANINGS[change]}</summary>\n\n"
+        closing = "\n</details>\n"
+        rows = "| callable | where | what | how far |\n| --- | --- | --- | --- |\n"
+        evidence = ""
+        room = limit - spare - len(text) - len(section) - len(closing)
+        shown = 0
+        for group in found:
+            row, proof = _line(group), _evidence(group)
+            if len(rows) + len(evidence) + len(row) + len(proof) + 2 > room:
+                break
+            rows += row
+            evidence += proof
+            shown += 1
+        if shown:
+            text += f"{section}{rows}\n{evidence}{closing}"
+        if shown < len(found):
+            left[change] = len(found) - shown
+    if left:
+        said = ", ".join(f"{plural(count, 'line')} of {change}" for change, count in left.items())
+        text += (
+            f"\nLeft out, because a comment has {limit:,} characters at most: {said}. "
+            "`nnconform compare --format html` shows all.\n"
+        )
+    return text
+
+
+def _line(group: Group) -> str:
+    facts = _prose("; ".join(filter(None, (group.figures, _short(group.detail)))))
+    return f"| {_code(group.name)} | {_prose(group.where)} | {_prose(group.what)} | {facts} |\n"
+
+
+def _evidence(group: Group) -> str:
+    """What shows the change: the smallest case, both answers, the exact one, a reproducer."""
+    lead = group.lead
+    lines = [f"- {title} {_code(_short(lead[c], 300))}" for title, c in _ANSWERS if lead[c]]
+    if lead["case"]:
+        lines.insert(0, f"- case: {_code(_short(lead['case'], 400))}")
+    if code := lead["reproducer"]:
+        if len(code) > 3000:
+            code = f"{code[:3000]}…"
+        fence = "`" * max(3, 1 + max(map(len, re.findall("`+", code)), default=0))
+        lines.append(f"\n{fence}python\n{code.rstrip()}\n{fence}")
+    if not lines:
+        return ""
+    title = escape(" · ".join(filter(None, (group.name, group.what))))
+    body = "\n".join(lines)
+    return f"<details><summary><code>{title}</code></summary>\n\n{body}\n</details>\n\n"
+
+
+# --- JSON -------------------------------------------------------------------------------------
+
+
+def comparison_json(comparison: Comparison) -> str:
+    """The whole comparison as JSON; its schema stands in docs/compare.md."""
+
+    def value(cell: Any) -> Any:
+        if isinstance(cell, float):
+            return None if cell != cell else cell if math.isfinite(cell) else str(cell)
+        return cell
+
+    def side(run: Run) -> dict[str, Any]:
+        facts = {k: run.environment.get(k) for k in _SIDE if k in run.environment}
+        return {"folder": str(run.folder), **facts}
+
+    rows = [{k: value(v) for k, v in row.items()} for row in _records(comparison.table)]
+    for row in rows:
+        row["case"] = json.loads(row["case"]) if row["case"] else None
+    content = {
+        "schema": SCHEMA,
+        "old": side(comparison.old),
+        "new": side(comparison.new),
+        "headline": comparison.headline,
+        "counts": {change: comparison.counts.get(change, 0) for change in CHANGES},
+        "unchanged": comparison.unchanged,
+        "remarks": list(comparison.remarks),
+        "incomplete": comparison.incomplete,
+        "changes": rows,
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+_SIDE = (
+    *("created", "nnconform", "python", "platform", "cpu", "packages", "corpus"),
+    *("profile", "seed", "selection", "frameworks"),
+)
+
+
+# --- HTML -------------------------------------------------------------------------------------
+
+
+def comparison_html(comparison: Comparison) -> str:
+    """The comparison as one HTML file that loads nothing from anywhere."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    engine = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    engine.filters |= {"plural": plural, "short": _short}
+    return engine.get_template("comparison.html.j2").render(
+        comparison=comparison,
+        groups={change: groups(comparison, change) for change in comparison.counts},
+        meanings=MEANINGS,
+        symbols=_SYMBOLS,
+        answers=_ANSWERS,
+    )
+
+
+# --- GitHub -----------------------------------------------------------------------------------
+
+
+def comparison_annotations(comparison: Comparison, fail_on: Sequence[str] = ()) -> str:
+    """Workflow commands that annotate a run on GitHub: errors for what fails, then warnings."""
+    lines = []
+    for change in comparison.counts:
+        if change == "regressed" or change in fail_on:
+            level = "error"
+        else:
+            level = "warning" if change in STRICT else "notice"
+        for group in groups(comparison, change):
+            lead = group.lead
+            facts = (group.what, group.where, group.figures, group.detail)
+            said = ["; ".join(filter(None, facts))]
+            said += [f"{title} {_short(lead[c], 200)}" for title, c in _ANSWERS if lead[c]]
+            title = _property(f"{change}: {group.name}")
+            lines.append(f"::{level} title={title}::{_message(chr(10).join(said))}")
+    for side, status in comparison.incomplete.items():
+        message = _message(f"{side} was not judged to the end: {_short(status)}")
+        lines.append(f"::error title=nnconform::{message}")
+    summary = _message(f"{comparison.title}: {comparison.headline}")
+    lines.append(f"::notice title=nnconform::{summary}")
+    return "\n".join(lines) + "\n"
+
+
+def _message(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _message(text).replace(":", "%3A").replace(",", "%2C")
