@@ -109,12 +109,10 @@ class Against:
         frameworks = sorted(table["framework"].unique())
         if not frameworks:
             return []
-        facts = environment.describe(",".join(frameworks))
+        facts = environment.recorded(environment.describe(",".join(frameworks)))
         status = "complete" if session.exitstatus in _ENDED else "interrupted"
-        facts["frameworks"] = {
-            name: {"version": entry["version"], "status": status}
-            for name, entry in facts["frameworks"].items()
-        }
+        for entry in facts["frameworks"].values():
+            entry["status"] = status
         write(table, self.out)
         write_callables(gather_callables(self.out), self.out)
         outputs.write(outputs.gather(self.out), self.out)

@@ -274,13 +274,9 @@ def upgrade(
                 out=out,
                 tell=tell,
             )
-            click.echo(
-                found.said if form == "text" or found.step is None else "", nl=form == "text"
-            )
-            if found.step is not None:
-                click.echo(found.step.render(form), nl=False)
-            return 0 if found.step is None else found.step.status(stricter)
-    click.echo(made.render(form), nl=False)
+            click.echo(found.render(form, stricter), nl=False)
+            return found.status(stricter)
+    click.echo(made.render(form, stricter), nl=False)
     for side, failure in made.failures.items():
         click.echo(f"nnconform: {side}: {failure}", err=True)
     return made.status(stricter)

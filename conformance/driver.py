@@ -145,7 +145,6 @@ def run(
             *("--hypothesis-profile", f"nnconform-{profile}", "--hypothesis-seed", str(seed)),
             *("--conformance-memory", str(max(LEAST_MEMORY, environment.memory() // jobs >> 30))),
         ]
-        kept = ("version", "status")
         record = {
             "schema": environment.SCHEMA,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -153,9 +152,8 @@ def run(
             "profile": profile,
             "seed": seed,
             "selection": {"frameworks": frameworks, "functions": functions, "dtypes": dtypes},
-            **facts,
+            **environment.recorded(facts),
             "notes": list(left_out.values()),
-            "frameworks": {n: {k: f[k] for k in kept} for n, f in named.items()},
         }
         began = time.monotonic()
         _write_environment(folder, record, workers, unfinished=True)

@@ -61,6 +61,15 @@ def describe(frameworks: str | None = None) -> dict[str, Any]:
     }
 
 
+def recorded(facts: dict[str, Any]) -> dict[str, Any]:
+    """What of a description a run keeps in environment.json."""
+    frameworks = {
+        name: {key: entry[key] for key in ("version", "status")}
+        for name, entry in facts["frameworks"].items()
+    }
+    return {**facts, "frameworks": frameworks}
+
+
 def cpu() -> str:
     """The processor's model."""
     try:

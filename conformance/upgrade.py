@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -12,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -90,19 +91,26 @@ class Upgrade:
         """2 where a side was not judged to the end, 1 where something got worse, else 0."""
         if self.failures:
             return 2
-        return max((step.status(fail_on) for step in self.steps.values()), default=0)
+        return int(any(step.failed(fail_on) for step in self.steps.values()))
 
-    def render(self, form: str) -> str:
+    def render(self, form: str, fail_on: Sequence[str] = ()) -> str:
         """The comparisons in that format; of more than two versions, a table of them all first."""
-        rendered = {f"{old} → {new}": step.render(form) for (old, new), step in self.steps.items()}
+        from ..reports.comparison import render
+
+        rendered = {
+            f"{old} → {new}": render(step, form, fail_on) for (old, new), step in self.steps.items()
+        }
         if len(self.sides) == 2 or not rendered:
             return "\n".join(rendered.values())
         from ..reports import history as tables
 
         table = tables.history({new: step.table for (_, new), step in self.steps.items()})
         if form == "json":
-            steps = ", ".join(f"{_json(n)}: {text.strip()}" for n, text in rendered.items())
-            return f'{{"history": {tables.history_json(table).strip()}, "steps": {{{steps}}}}}\n'
+            content = {
+                "history": json.loads(tables.history_json(table)),
+                "steps": {name: json.loads(text) for name, text in rendered.items()},
+            }
+            return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
         if form == "html":
             first = next(iter(rendered.values()))
             bodies = (re.sub(r"(?s).*<body[^>]*>|</body>.*", "", t) for t in rendered.values())
@@ -114,12 +122,6 @@ class Upgrade:
             shown = tables.history_markdown if form == "markdown" else tables.history_text
             parts.append(shown(table))
         return "\n".join([*parts, *rendered.values()])
-
-
-def _json(text: str) -> str:
-    import json
-
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _around_body(document: str) -> tuple[str, str]:
@@ -322,11 +324,34 @@ class Bisection:
     @property
     def said(self) -> str:
         """The answer in one line."""
-        count = f"{len(self.judged)} releases judged"
         if not self.first:
             return f"{self.function} is in {self.new} what it was in {self.old}."
         name = self.new.partition("==")[0]
-        return f"{self.function} changed with {name} {self.first}; {self.before} is as {self.old} ({count})."
+        count = f"{len(self.judged)} releases judged"
+        return (
+            f"{self.function} changed with {name} {self.first}; "
+            f"{self.before} is as {self.old} ({count})."
+        )
+
+    def status(self, fail_on: Collection[str] = ()) -> int:
+        """1 where something got worse, else 0."""
+        return int(self.step is not None and self.step.failed(fail_on))
+
+    def render(self, form: str, fail_on: Sequence[str] = ()) -> str:
+        """The answer, and what changed, in that format."""
+        from ..reports.comparison import render
+
+        what = render(self.step, form, fail_on) if self.step is not None else ""
+        if form == "json":
+            facts: dict[str, Any] = {"function": self.function, "old": self.old, "new": self.new}
+            facts |= {"before": self.before, "first": self.first, "judged": self.judged}
+            step = json.loads(what) if what else None
+            return json.dumps({**facts, "step": step}, indent=1, ensure_ascii=False) + "\n"
+        return (
+            what
+            if what and form in ("html", "github")
+            else f"{self.said}\n\n{what}".rstrip() + "\n"
+        )
 
 
 def bisect(

@@ -22,7 +22,8 @@ from .planting import plant, python
 ROOT = Path(nnconform.__file__).parent
 #: what runs in the driver alone, where there is Python 3.11, or needs python-flint
 ELSEWHERE = {
-    *("certificate", "cli", "comparison", "driver", "environments", "interpreter", "upgrade"),
+    *("against", "answers", "baseline", "comparison", "signatures"),
+    *("certificate", "cli", "driver", "environments", "interpreter", "upgrade"),
     "hard_points",
 }
 WORKERS = [

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-import types
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,23 +37,26 @@ class Compared:
         rows = [("relu", "planted", "planted", "slow", "drifted")] if changed else []
         return pd.DataFrame(rows, columns=COLUMNS)
 
-    def render(self, form: str) -> str:
-        if form == "json":
-            return json.dumps([self.old, self.new])
-        if form == "html":
-            return f"<html><head></head><body><p>{self.old} {self.new}</p></body></html>"
-        return f"{self.old} → {self.new}: {len(self.table)} changed\n"
+    def failed(self, fail_on: Collection[str]) -> bool:
+        return "drifted" in fail_on and len(self.table) > 0
 
-    def status(self, fail_on: Collection[str]) -> int:
-        return int("drifted" in fail_on and len(self.table) > 0)
+
+def render(found: Compared, form: str, fail_on: Collection[str] = ()) -> str:
+    if form == "json":
+        return json.dumps([found.old, found.new])
+    if form == "html":
+        return f"<html><head></head><body><p>{found.old} {found.new}</p></body></html>"
+    return f"{found.old} → {found.new}: {len(found.table)} changed\n"
 
 
 @pytest.fixture(autouse=True)
 def comparison(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stand-in for the comparison of two folders, which has tests of its own."""
-    module = types.ModuleType("nnconform.conformance.comparison")
-    module.compare = lambda old, new: Compared(Path(old).name, Path(new).name)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(
+        "nnconform.conformance.comparison.compare",
+        lambda old, new: Compared(Path(old).name, Path(new).name),
+    )
+    monkeypatch.setattr("nnconform.reports.comparison.render", render)
 
 
 def judged(sides: Iterable[Side], options: Options, tell: Callable[[str], None]) -> None:
@@ -207,7 +208,7 @@ def test_bisect_of_what_has_no_middle(
 # -- the command -----------------------------------------------------------------------------------
 
 
-def test_the_command(pretended: list[str], tmp_path: Path) -> None:
+def test_the_command(pretended: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def run(*arguments: str) -> tuple[int, str]:
         done = CliRunner().invoke(
             cli, ["upgrade", *arguments, "--out", str(tmp_path)], standalone_mode=False
@@ -216,9 +217,17 @@ def test_the_command(pretended: list[str], tmp_path: Path) -> None:
 
     assert run("planted==1.3", "planted==1.4") == (0, "planted-1.3 → planted-1.4: 1 changed\n")
     assert run("planted==1.3", "planted==1.4", "--fail-on", "api,drifted")[0] == 1
-    status, said = run("planted==1.3", "planted==1.4", "--bisect", "nothing")
-    assert status is None
-    assert said == ""
+    bisected = ("planted==1.3", "planted==1.4", "--bisect", "relu")
+    monkeypatch.setattr(upgrades, "_releases", lambda name, python: RELEASES)
+    status, said = run(*bisected, "--fail-on", "drifted")
+    assert status == 1
+    assert said == (
+        "relu changed with planted 1.4; 1.3.1 is as planted==1.3 (2 releases judged).\n\n"
+        "planted-1.3.1 → planted-1.4: 1 changed\n"
+    )
+    facts = json.loads(run(*bisected, "--format", "json")[1])
+    assert (facts["before"], facts["first"]) == ("1.3.1", "1.4")
+    assert facts["step"] == ["planted-1.3.1", "planted-1.4"]
 
 
 # -- the table ---------------------------------------------------------------------------------------
