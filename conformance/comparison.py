@@ -142,13 +142,20 @@ class _Join:
         return self.same_corpus and bool(self.old.outputs.rows and self.new.outputs.rows)
 
     @cached_property
+    def judged_alike(self) -> bool:
+        """Whether both runs judge the same answers alike."""
+        enclosures = ["python-flint" in facts.get("packages", {}) for facts in self.facts]
+        return self.same("nnconform") and enclosures[0] == enclosures[1]
+
+    @cached_property
     def alike(self) -> bool:
         """Whether both runs searched alike."""
         a, b = self.facts
         minor = [".".join(str(facts.get("python", "")).split(".")[:2]) for facts in (a, b)]
         searchers = [facts.get("packages", {}).get("hypothesis") for facts in (a, b)]
         return (
-            self.same("nnconform", "seed", "profile")
+            self.judged_alike
+            and self.same("seed", "profile")
             and minor[0] == minor[1]
             and searchers[0] == searchers[1] is not None
         )
@@ -290,7 +297,7 @@ class _Join:
         if self.searched:
             yield (
                 f"Not counted: {self.searched:,} changed verdicts where no kept answer accounts for "
-                "it, since the runs did not search alike."
+                "it, since the runs did not search or judge alike."
             )
         if self.rejudged:
             yield (
@@ -421,7 +428,10 @@ class _Pair:
             yield from self.drifted(told if change else "", moved)
             for what in CONVENTIONS:
                 if what != "warning" and (those := [d for d in moved if d.what == what]):
-                    yield self.evidence("convention", what, those)
+                    row = self.evidence("convention", what, those)
+                    if verdicts[0] != verdicts[1]:  # neither better nor worse, but no secret
+                        row["detail"] = told
+                    yield row
         if warnings and not self.once(warnings):
             yield self.evidence("convention", "warning", warnings)
 
@@ -445,7 +455,7 @@ class _Pair:
                 join.rejudged += 1
                 return False
             searches = self.aspect in SEARCHED and not self.key[5].startswith("legacy")
-            if not (join.alike if searches else join.same("nnconform")):
+            if not (join.alike if searches else join.judged_alike):
                 join.searched += 1
                 return False
             return True
@@ -485,7 +495,7 @@ class _Pair:
         telling = self.telling(change, moved)
         row = self.evidence(change, told, moved, telling)
         side = self.new if change == "regressed" else self.old
-        row["detail"] = first(side["note"]) or row["detail"]
+        row["detail"] = _why(side)
         if not moved:
             # the answers are the same, or lost: what the search found, or a case of the row
             side = self.new if self.new["worst"] or change == "regressed" else self.old
@@ -712,16 +722,24 @@ def _level(
     return 1 if limited[beyond].all() else 2
 
 
+def _why(row: Row) -> str:
+    """What a run's table says of a verdict: of a known divergence its record, else the first note."""
+    records = [line for line in row["note"].split("\n") if line.startswith("[")]
+    return records[0] if row["verdict"] == "known" and records else first(row["note"])
+
+
 def _searched(row: Row, side: str) -> Row:
     """The evidence that a run's table has for a verdict: its worst case."""
     if not row["worst"]:
         return {}
     worst = json.loads(row["worst"])
-    oracle, got = (worst.pop(name, "") for name in ("want", "got"))
+    oracle, got = (str(worst.pop(name, "")) for name in ("want", "got"))
+    if oracle == got == "nan":  # a rule was broken, not a number wrong
+        oracle, got = "", _why(row)
     return {
         "case": json.dumps(worst, ensure_ascii=False),
-        "oracle": str(oracle),
-        side: str(got),
+        "oracle": oracle,
+        side: got,
         "reproducer": row["reproducer"],
     }
 

@@ -299,6 +299,31 @@ def test_exceptions_differ_by_type_not_by_message(tmp_path: Path, swap: bool) ->
     assert (row["old"], row["new"]) == ("raises ValueError: one", "raises TypeError: one")
 
 
+def test_a_number_where_an_exception_was_tells_its_verdict(tmp_path: Path) -> None:
+    """Unsupported before, wrong now: neither better nor worse, but nothing to be silent about."""
+    old, new = made("old"), made("new")
+    answers = old.answers(*VALUE)
+    answers[smallest(old, answers)] = {"raised": "TypeError: no float32"}
+    old.row(*VALUE)["verdict"] = "unsupported"
+    judged(*VALUE, verdict="fail", error=4e6, plant=WRONG)(new)
+    row = only(compare(old.write(tmp_path / "old"), new.write(tmp_path / "new")))
+    assert (row["change"], row["what"]) == ("convention", "exception")
+    assert row["detail"] == "unsupported → fail"
+
+
+def test_a_broken_rule_says_what_it_is(tmp_path: Path) -> None:
+    worst = '{"inputs": {"x": [0.25]}, "params": {}, "want": "nan", "got": "nan"}'
+    plant = judged(
+        *("Softmax", "float32", "property"),
+        verdict="fail",
+        note="no sum of 1",
+        worst=worst,
+        error=9,
+    )
+    row = only(compared(tmp_path, plant))
+    assert (row["new"], row["oracle"]) == ("no sum of 1", "")
+
+
 def test_a_gradient_that_is_refused(tmp_path: Path) -> None:
     def refuse(run: Made) -> None:
         answer = run.answers(*GRADIENT)[smallest(run, run.answers(*GRADIENT))]
@@ -477,6 +502,7 @@ UNLIKE = [
     {"python": "3.12.1"},
     {"nnconform": "0.2.0"},
     {"packages": {"torch": "2.13.0", "numpy": "2.4.6", "hypothesis": "6.2"}},
+    {"packages": {"torch": "2.13.0", "hypothesis": "6.1", "python-flint": "0.9"}},
 ]
 
 
