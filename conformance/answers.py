@@ -123,7 +123,7 @@ def _between(case: str, of: str, old: Array, new: Array, aspect: str) -> Iterato
     ):
         if where.any():
             index = _largest(np.where(where, np.nan_to_num(distance, nan=0.0), -1))
-            top = float(distance[where].max()) if what in ("number", *_FREE.values()) else np.nan
+            top = float(distance[where].max()) if what == "number" else np.nan
             yield Difference(case, what, of, index, int(where.sum()), top)
 
 

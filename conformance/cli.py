@@ -219,7 +219,7 @@ def run(**options: Any) -> int:
     "--fail-on",
     metavar="CHANGES",
     default="",
-    help="What makes the exit status 1, besides regressed: drifted,convention,api",
+    help="Also fail on: drifted,convention,api",
 )
 @click.option(
     "--bisect", metavar="FUNCTION", help="The first release between OLD and NEW that changed it."
@@ -359,7 +359,7 @@ def show_comparison(
         click.echo(render(found, form, fail_on), nl=False)
     for side, status in found.incomplete.items():
         click.echo(f"nnconform: {side} was not judged to the end: {status}", err=True)
-    return 1 if found.failed(fail_on) else 2 if found.incomplete else 0
+    return found.status(fail_on)
 
 
 @cli.command()

@@ -69,7 +69,9 @@ def compare(old: str | os.PathLike[str] | Run, new: str | os.PathLike[str] | Run
     Raises UsageError that names the file where one is no run, of another schema or damaged, and
     where the two have nothing in common.
     """
-    return _Join(opened(old), opened(new)).comparison()
+    before, after = opened(old), opened(new)
+    with np.errstate(all="ignore"):
+        return _Join(before, after).comparison()
 
 
 # -- verdicts ------------------------------------------------------------------------------------------
@@ -588,7 +590,9 @@ class _Pair:
         elif part is not put and index is not None:
             sizes = part.expected[of].want.shape if of in part.expected else index
             index = tuple(0 if size == 1 else at for at, size in zip(index, sizes, strict=True))
-        versions = [row["version"] or side for row, side in ((self.old, "old"), (self.new, "new"))]
+        versions = [row["version"] for row in (self.old, self.new)]
+        if versions[0] == versions[1]:
+            versions = ["old", "new"]
         answers = [f"{v}: {_line(a)}" for v, a in zip(versions, (old, new), strict=True)]
         comment = ", ".join([*answers, *([f"exact: {_line(exact)}"] if exact else [])])
         return {

@@ -196,7 +196,7 @@ def write(outputs: Outputs, folder: Path) -> None:
     for framework in sorted({key[0] for key in outputs.rows}):
         text = "".join(f"{line}\n" for line in outputs.lines(framework))
         path = folder / "outputs" / f"{framework}.jsonl.xz"
-        path.write_bytes(lzma.compress(text.encode(), preset=6))
+        path.write_bytes(lzma.compress(text.encode(), preset=9))
 
 
 def load(folder: Path) -> Outputs:

@@ -106,6 +106,14 @@ class Comparison:
         """Whether something regressed, or changed in one of the ways named."""
         return any(change in self.counts for change in ("regressed", *on))
 
+    def status(self, fail_on: Iterable[str] = ()) -> int:
+        """The exit status: 1 for a failure, 2 where a side was not judged to the end, else 0."""
+        return 1 if self.failed(fail_on) else 2 if self.incomplete else 0
+
+    def render(self, form: str, fail_on: Sequence[str] = ()) -> str:
+        """The comparison in one of :data:`FORMATS`; ``text`` without colours."""
+        return render(self, form, fail_on)
+
     @property
     def title(self) -> str:
         """The frameworks with both versions."""
@@ -138,7 +146,8 @@ class Group:
 
     @property
     def what(self) -> str:
-        return str(self.rows[0]["what"])
+        """The verdicts, the convention, or all that drifted."""
+        return ", ".join(dict.fromkeys(w for row in self.rows for w in row["what"].split(", ")))
 
     @property
     def name(self) -> str:
@@ -185,7 +194,9 @@ def groups(comparison: Comparison, change: str) -> list[Group]:
     """The rows of a change by callable and what, in the table's order."""
     found: dict[tuple[str, ...], list[Row]] = {}
     for row in _records(comparison.table[comparison.table["change"] == change]):
-        key = (row["framework"], row["surface"], row["function"], row["callable"], row["what"])
+        drift = change in ("drifted", "improved") and "→" not in row["what"]
+        what = "" if drift else row["what"]
+        key = (row["framework"], row["surface"], row["function"], row["callable"], what)
         found.setdefault(key, []).append(row)
     return [Group(rows) for rows in found.values()]
 
@@ -266,37 +277,52 @@ def comparison_markdown(comparison: Comparison, limit: int = COMMENT) -> str:
     ]
     if comparison.remarks:
         head.append("\n".join(f"- {_prose(_short(remark, 400))}" for remark in comparison.remarks))
-    text = "\n\n".join(head) + "\n"
-    left: dict[str, int] = {}
-    spare = 300  # for the line about what was left out
-    for change in comparison.counts:
-        found = groups(comparison, change)
-        opened = " open" if change == "regressed" else ""
-        title = f"{_SYMBOLS[change]} {change} ({comparison.counts[change]:,})"
-        section = f"\n<details{opened}><summary><b>{title}</b> – {MEANINGS[change]}</summary>\n\n"
-        closing = "\n</details>\n"
-        rows = "| callable | where | what | how far |\n| --- | --- | --- | --- |\n"
-        evidence = ""
-        room = limit - spare - len(text) - len(section) - len(closing)
-        shown = 0
-        for group in found:
-            row, proof = _line(group), _evidence(group)
-            if len(rows) + len(evidence) + len(row) + len(proof) + 2 > room:
-                break
-            rows += row
-            evidence += proof
-            shown += 1
-        if shown:
-            text += f"{section}{rows}\n{evidence}{closing}"
-        if shown < len(found):
-            left[change] = len(found) - shown
-    if left:
-        said = ", ".join(f"{plural(count, 'line')} of {change}" for change, count in left.items())
-        text += (
-            f"\nLeft out, because a comment has {limit:,} characters at most: {said}. "
-            "`nnconform compare --format html` shows all.\n"
+    found = {change: groups(comparison, change) for change in comparison.counts}
+    frames = {change: _frame(comparison, change) for change in found}
+    spare = (
+        limit - 400 - sum(map(len, (*head, *(part for pair in frames.values() for part in pair))))
+    )
+    # a line for as many as fit, the most serious first; then what shows them, as far as that fits
+    lines: dict[str, list[str]] = {change: [] for change in found}
+    proofs: dict[str, list[str]] = {change: [] for change in found}
+    for kept, make in ((lines, _line), (proofs, _evidence)):
+        for change in found:
+            for group in found[change]:
+                part = make(group)
+                if len(part) > spare:
+                    break
+                spare -= len(part)
+                kept[change].append(part)
+    sections = [
+        frames[change][0]
+        + "".join(lines[change])
+        + "\n"
+        + "".join(proofs[change])
+        + frames[change][1]
+        for change in found
+        if lines[change]
+    ]
+    left = {c: len(found[c]) - len(lines[c]) for c in found if len(lines[c]) < len(found[c])}
+    bare = sum(len(kept) for kept in lines.values()) - sum(len(kept) for kept in proofs.values())
+    said = [f"{plural(count, 'line')} of {change}" for change, count in left.items()]
+    said += [f"what shows {plural(bare, 'line')} of those above"] if bare else []
+    if said:
+        sections.append(
+            f"Left out, because a comment has {limit:,} characters at most: {', '.join(said)}. "
+            "`nnconform compare --format html` shows all."
         )
-    return text
+    return "\n\n".join((*head, *sections)) + "\n"
+
+
+def _frame(comparison: Comparison, change: str) -> tuple[str, str]:
+    """What stands before and after the lines about a change."""
+    opened = " open" if change == "regressed" else ""
+    title = f"{_SYMBOLS[change]} {change} ({comparison.counts[change]:,})"
+    return (
+        f"<details{opened}><summary><b>{title}</b> – {MEANINGS[change]}</summary>\n\n"
+        "| callable | where | what | how far |\n| --- | --- | --- | --- |\n",
+        "</details>",
+    )
 
 
 def _line(group: Group) -> str:

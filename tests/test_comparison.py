@@ -31,6 +31,7 @@ from nnconform.reports.comparison import (
     COMMENT,
     FORMATS,
     Comparison,
+    comparison_markdown,
     groups,
     render,
 )
@@ -671,10 +672,21 @@ def test_markdown_fits_a_comment(tmp_path: Path) -> None:
     assert len(text) <= COMMENT
     assert "Left out" in text
     assert text.count("<details") == text.count("</details>")
-    left = re.search(r"([\d,]+) lines? of api", text)
+    bare = re.search(r"what shows ([\d,]+) lines", text)
+    assert bare
+    assert text.count("| parameter ") == len(groups(found, "api"))
+    assert text.count("<details>") - 3 + int(bare[1]) == text.count("\n| `")
+    short = render_within(found, 3000)
+    left = re.search(r"([\d,]+) lines of api", short)
     assert left
-    shown = text.count("| parameter added: a") + text.count("| parameter removed: ")
-    assert shown + int(left[1].replace(",", "")) == len(groups(found, "api"))
+    assert short.count("| parameter ") + int(left[1]) == len(groups(found, "api"))
+    assert "pass → fail" in short  # what is most serious stays
+
+
+def render_within(found: Comparison, limit: int) -> str:
+    text = comparison_markdown(found, limit)
+    assert len(text) <= limit
+    return text
 
 
 def test_annotations_are_escaped(tmp_path: Path) -> None:

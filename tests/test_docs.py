@@ -213,3 +213,41 @@ def test_files_that_are_named_exist(path: Path) -> None:
 @each_document
 def test_no_path_of_one_machine(path: Path) -> None:
     assert not re.search(r"(?<![\w.])/(?:work|opt|home|root|tmp|Users)/", path.read_text("utf-8"))
+
+
+def test_the_workflow_runs_commands_that_exist() -> None:
+    """`docs/nnconform.yml` is YAML with the keys of a workflow; each of its commands parses."""
+    import click
+
+    from nnconform.conformance.cli import cli
+
+    yaml = pytest.importorskip("yaml")
+    workflow = yaml.safe_load((ROOT / "docs" / "nnconform.yml").read_text("utf-8"))
+    assert {"name", "permissions", "jobs"} <= set(workflow)
+    steps = workflow["jobs"]["compare"]["steps"]
+    assert all(("run" in step) != ("uses" in step) for step in steps)
+    text = "\n".join(step.get("run", "") for step in steps)
+    commands = [line.split("||")[0].split() for line in text.splitlines() if "nnconform " in line]
+    assert [words[1] for words in commands] == ["run", "compare", "compare", "compare"]
+    written, named = set(), set()
+    for _, name, *arguments in commands:
+        command = cli.commands[name]
+        given = command.make_context(name, arguments, resilient_parsing=False).params
+        written |= {str(given["out"])} if given["out"] else set()
+        named |= {str(given[n]) for n in ("old", "new") if n in given}
+        assert isinstance(command, click.Command)
+    assert named == {"baseline", "run"}
+    assert {"run", "comment.md", "comparison.html"} <= written | named
+    assert "--body-file comment.md" in text
+
+
+def test_kinds_of_change_and_columns_are_explained() -> None:
+    from nnconform.conformance.answers import CONVENTIONS
+    from nnconform.reports.comparison import CHANGES, COLUMNS, FORMATS
+
+    text = (ROOT / "docs" / "compare.md").read_text("utf-8")
+    first = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    named = re.findall(r"`([^`]+)`", " ".join(first))
+    assert [n for n in named if n in CHANGES] == list(CHANGES)
+    assert {*CONVENTIONS, *FORMATS} <= set(named)
+    assert set(COLUMNS) <= set(re.findall(r"`(\w+)`", text))
