@@ -452,6 +452,8 @@ class Adapter(ABC):
         the contiguous tensor ``{x}``. ``broadcast`` is of one whose first rows are all the same."""
         return {}
 
+    #: the adapter of the framework that this one computes with, if it is not one of its own
+    computes_with: ClassVar[str] = ""
     #: lines that a reproducer begins with
     preamble: ClassVar[str]
     #: what of a module's parameter a reproducer replaces by a tensor

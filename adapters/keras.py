@@ -596,7 +596,6 @@ class KerasAdapter(Adapter):
     distributions: ClassVar[tuple[str, ...]] = ("keras",)
     bindings: ClassVar[tuple[Binding, ...]] = _bindings("tensorflow")
     preamble = "import numpy as np\nimport keras"
-    #: the name, and the adapter, of the framework that Keras computes with
     computes_with: ClassVar[str] = "tensorflow"
 
     @cached_property

@@ -35,7 +35,8 @@ def describe(frameworks: str | None = None) -> dict[str, Any]:
 
     named = match_frameworks(frameworks)
     here, missing = find(named)
-    distributions = [name for one in here for name in one.distributions]
+    beneath = [adapter(one.computes_with) for one in here if one.computes_with]
+    distributions = [name for one in (*here, *beneath) for name in one.distributions]
     return {
         "nnconform": __version__,
         "python": platform.python_version(),

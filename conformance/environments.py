@@ -189,11 +189,11 @@ def _python(folder: Path) -> Path:
 def _last_words(text: str) -> str:
     """The installer's own last meaningful line; of a version that there is none of, what there is."""
     lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if re.match(r"(ERROR|error|×|╰─▶)", line)]
+    errors = [line for line in lines if re.match(r"(ERROR|error|cause|×|╰─▶)", line)]
     chosen = (errors or lines or ["no reason given"])[-1]
     missing = [line for line in errors if "from versions:" in line]
     if missing:
         what, _, versions = missing[-1].partition("(from versions:")
         newest = versions.rstrip(") ").split(",")[-5:]
         chosen = f"{what.strip()} (the last of them: {', '.join(v.strip() for v in newest)})"
-    return re.sub(r"^(ERROR|error):\s*", "", chosen)[:400]
+    return re.sub(r"^(ERROR:|error:|cause:|×|╰─▶)\s*", "", chosen)[:400]

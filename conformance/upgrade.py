@@ -403,7 +403,7 @@ def bisect(
 
     def differs(version: str) -> bool:
         made.judged[version] = bool(len(compared(str(low), version).table))
-        tell(f"{name} {version}: {'changed' if made.judged[version] else 'as in'} {low}")
+        tell(f"{name} {version}: {'not as' if made.judged[version] else 'as'} {low}")
         return made.judged[version]
 
     if not differs(str(high)):

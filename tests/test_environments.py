@@ -133,11 +133,14 @@ def test_what_the_installer_says_last() -> None:
         "(the last of them: 3.1.0, 3.2.0, 3.3.0, 3.4.0, 3.5.0)"
     )
     uv = (
-        "  × No solution found when resolving dependencies:\n"
-        "  ╰─▶ Because there is no version of keras==9.9 and you require keras==9.9,\n"
-        "      we can conclude that your requirements are unsatisfiable.\n"
+        "error: No solution found when resolving dependencies\n"
+        "  cause: Because there is no version of keras==9.9 and you require keras==9.9, we can …\n"
     )
-    assert "there is no version of keras==9.9" in environments._last_words(uv)
+    assert environments._last_words(uv).startswith("Because there is no version of keras==9.9")
+    older = (
+        "  × No solution found:\n  ╰─▶ Because there is no version of keras==9.9\n      and so\n"
+    )
+    assert environments._last_words(older) == "Because there is no version of keras==9.9"
     assert environments._last_words("") == "no reason given"
 
 
