@@ -36,6 +36,8 @@ CONVENTIONS = (
     *("exception", "dtype", "shape", "NaN", "infinity", "gradient refused", "kink"),
     *("illegal call", "signed zero", "warning"),
 )
+#: up to so many numbers of the dtype apart, numbers may differ by where in a tensor they stand
+ROUNDING = 2 * BOUND
 #: what a number that differs by more than rounding is called where the oracle says nothing
 _FREE = {"special": "kink", "invalid": "illegal call"}
 
@@ -54,6 +56,12 @@ class Difference:
     index: Index | None = None
     results: int = 1
     ulp: float = float("nan")
+
+    @property
+    def placed(self) -> bool:
+        """Whether it may hang on where in a tensor the element stands: in a vectorised body or in
+        its tail. The element alone may not show it then."""
+        return self.what == "signed zero" or (self.what == "number" and self.ulp <= ROUNDING)
 
 
 # -- where two answers differ ------------------------------------------------------------------------
@@ -242,9 +250,13 @@ class Put:
             return {}
         return found
 
+    def whole(self, of: str) -> tuple[Put, Array | None]:
+        """The case itself, and the cotangent under which a gradient was taken."""
+        return self, self.upstream if of else None
+
     def part(self, of: str, index: Index | None) -> tuple[Put, Array | None]:
         """The part of the case that determines one result, and the cotangent that belongs to it."""
-        whole = self, self.upstream if of else None
+        whole = self.whole(of)
         expected = self.expected.get(of)
         function, given = self.case.function, self.case.inputs
         if not index or expected is None or self.extra or len(index) != expected.want.ndim:
@@ -279,8 +291,11 @@ class Put:
         same = np.isclose(value.astype(np.float64), float(expected.want[index]), equal_nan=True)
         return (part, upstream) if same.any() else whole
 
-    def reproducer(self, upstream: Array | None, of: str, comment: str) -> str:
-        """A script that makes the call on either version and prints the result in question."""
+    def reproducer(
+        self, upstream: Array | None, of: str, comment: str, index: Index | None = None
+    ) -> str:
+        """A script that makes the call on either version and prints the result in question: the
+        element at an index with all its digits, else what the callable returns."""
         try:
             call = self.call
         except ValueError:
@@ -288,7 +303,14 @@ class Put:
         if of and upstream is not None and np.any(upstream != 1):
             arrays = {**call.arrays, "cotangent": upstream}
             call = replace(call, arrays=arrays, result=f"({call.result} * cotangent)")
-        return f"{self.subject.adapter.reproducer(call, of=of)}  # {comment}"
+        script = self.subject.adapter.reproducer(call, of=of)
+        start, printed, expression = script.rpartition("print(")
+        if index is not None and printed and of not in {*call.layout, *call.shapes}:
+            element = expression[:-1]
+            if index:
+                element = f"({element})[{', '.join(map(str, index))}]"
+            script = f"{start}print(float({element}))"
+        return f"{script}  # {comment}"
 
 
 def case_text(put: Put, of: str, index: Index | None) -> str:
@@ -299,7 +321,7 @@ def case_text(put: Put, of: str, index: Index | None) -> str:
     }
     if of:
         report["gradient of"] = of
-    if index:
+    if index and any(array.size > 1 for array in put.case.inputs.values()):
         report["at"] = list(index)
     return json.dumps(report, ensure_ascii=False, default=str)
 

@@ -594,12 +594,10 @@ class _Pair:
                 )
             elif len(index) == expected.want.ndim:
                 exact = number(expected.want[index])
-        part, upstream = put.part(of, index)
-        if index is not None and all(a.size == 1 for a in part.case.inputs.values()):
-            index = None
-        elif part is not put and index is not None:
-            sizes = part.expected[of].want.shape if of in part.expected else index
-            index = tuple(0 if size == 1 else at for at, size in zip(index, sizes, strict=True))
+        part, upstream = put.whole(of) if difference.placed else put.part(of, index)
+        if part is not put and index is not None and of in part.expected:
+            sizes = part.expected[of].want.shape
+            index = tuple(0 if size == 1 else at for at, size in zip(index, sizes, strict=False))
         versions = [row["version"] for row in (self.old, self.new)]
         if versions[0] == versions[1]:
             versions = ["old", "new"]
@@ -610,7 +608,7 @@ class _Pair:
             "new": new,
             "oracle": exact,
             "case": case_text(part, of, index),
-            "reproducer": part.reproducer(upstream, of, comment),
+            "reproducer": part.reproducer(upstream, of, comment, index),
         }
 
     def some_case(self) -> Row:
