@@ -520,11 +520,11 @@ class Adapter(ABC):
         """What a callable that takes any keyword says it does not know, of what it was given; or ""."""
         found = _UNKNOWN_KEYWORD.search(str(error))
         name = next(filter(None, found.groups()), "") if found else ""
-        given = {*call.kwargs, *(call.constructor or ())}
-        signature = signature_of(self.lookup(call.path))
-        if name not in given or (signature is not None and name in signature.parameters):
+        if name not in {*call.kwargs, *(call.constructor or ())}:
             return ""
-        return self._takes_no(call.path, [name])
+        signature = signature_of(self.lookup(call.path))
+        known = signature is not None and name in signature.parameters
+        return "" if known else self._takes_no(call.path, [name])
 
     def _takes_no(self, path: str, keywords: Sequence[str]) -> str:
         return f"{self.name} {self.version}: {path} takes no {' or '.join(keywords)}"
