@@ -25,7 +25,7 @@ MARK = "conformance"
 PROPERTY = "nnconform"
 
 #: name → examples that Hypothesis draws for each row, on top of the corpus
-PROFILES = {"quick": 2, "default": 10, "deep": 200}
+PROFILES = {"quick": 2, "default": 6, "deep": 200}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
