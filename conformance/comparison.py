@@ -499,7 +499,7 @@ class _Pair:
         if not moved:
             # the answers are the same, or lost: what the search found, or a case of the row
             side = self.new if self.new["worst"] or change == "regressed" else self.old
-            row |= _searched(side, "new" if side is self.new else "old")
+            row |= _searched(side, *(("new", self.old) if side is self.new else ("old", self.new)))
             if not row["case"]:
                 row |= self.some_case()
         return row
@@ -532,7 +532,7 @@ class _Pair:
         if not told and old > 1 and new <= CLEARLY * old:
             row["change"] = "improved"
         if not numbers:
-            row |= _searched(self.new, "new")
+            row |= _searched(self.new, "new", self.old)
         elif not told and max(old, new) > 1 and not _equal(old, new):
             row["detail"] = "error shrunk" if new < old else "error grown"
         yield row
@@ -726,8 +726,9 @@ def _why(row: Row) -> str:
     return records[0] if row["verdict"] == "known" and records else first(row["note"])
 
 
-def _searched(row: Row, side: str) -> Row:
-    """The evidence that a run's table has for a verdict: its worst case."""
+def _searched(row: Row, side: str, other: Row) -> Row:
+    """The evidence that a run's table has for a verdict: its worst case. What the other run answered
+    there was not kept."""
     if not row["worst"]:
         return {}
     worst = json.loads(row["worst"])
@@ -738,6 +739,7 @@ def _searched(row: Row, side: str) -> Row:
         "case": json.dumps(worst, ensure_ascii=False),
         "oracle": oracle,
         side: got,
+        "old" if side == "new" else "new": f"not kept ({other['verdict']})",
         "reproducer": row["reproducer"],
     }
 

@@ -516,6 +516,7 @@ def test_a_verdict_counts_where_both_searched_alike(tmp_path: Path, row: str) ->
     assert change["change"] == "regressed"
     assert json.loads(change["case"])["inputs"] == {"x": [0.25]}  # the worst case of the row
     assert change["reproducer"] == "print('worst')"
+    assert change["old"] == "not kept (pass)"
 
 
 @pytest.mark.parametrize("differing", UNLIKE, ids=str)
