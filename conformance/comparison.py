@@ -39,6 +39,8 @@ from .error import Expected
 from .selection import UsageError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..reports.table import Run
 
 __all__ = ["Comparison", "compare"]
@@ -164,7 +166,7 @@ class _Join:
         import pandas as pd
 
         tables = [
-            {tuple(row[c] for c in KEY): row for row in kept.run.table.to_dict("records")}
+            {tuple(row[c] for c in KEY): row for row in _rows_of(kept.run.table)}
             for kept in (self.old, self.new)
         ]
         shared = [key for key in tables[0] if key in tables[1]]
@@ -191,7 +193,7 @@ class _Join:
 
     def api(self, functions: set[str]) -> set[signatures.Place]:
         """Rows for what changed in the callables of these functions; those that came or went."""
-        records = [kept.callables.to_dict("records") for kept in (self.old, self.new)]
+        records = [_rows_of(kept.callables) for kept in (self.old, self.new)]
         found = [
             change
             for change in signatures.changes(*records)
@@ -363,6 +365,10 @@ def _lookup(change: signatures.Change) -> str:
     if "deprecated" in change.what:
         return f"{one.preamble}\nhelp({path})"
     return f"{one.preamble}\nimport inspect\nprint(inspect.signature({path}))"
+
+
+def _rows_of(table: pd.DataFrame) -> list[Row]:
+    return [{str(column): v for column, v in row.items()} for row in table.to_dict("records")]
 
 
 def _row(**values: Any) -> Row:
