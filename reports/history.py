@@ -24,7 +24,9 @@ def history(steps: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     cells: dict[str, dict[str, str]] = {}
     for version, table in steps.items():
         for function, changes in table.groupby("function", sort=False):
-            found = changes.drop_duplicates(["framework", "surface", "callable", "change"])["change"]
+            found = changes.drop_duplicates(["framework", "surface", "callable", "change"])[
+                "change"
+            ]
             counts = {change: int((found == change).sum()) for change in CHANGES}
             said = ", ".join(f"{count} {change}" for change, count in counts.items() if count)
             cells.setdefault(str(function), {})[version] = said
