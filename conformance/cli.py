@@ -78,6 +78,48 @@ def _selection(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def _effort(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how it is judged."""
+    for option in (
+        click.option(
+            "--jobs", type=click.IntRange(1), metavar="N", help="Processes at once. [default: CPUs]"
+        ),
+        click.option(
+            "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the search."
+        ),
+        click.option(
+            "--profile",
+            type=click.Choice(["quick", "default", "deep"]),
+            default="default",
+            show_default=True,
+            help="How long to search beyond the corpus.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _changes(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of commands that show what changed."""
+    for option in (
+        click.option(
+            "--format",
+            "form",
+            type=click.Choice(["text", "markdown", "json", "html", "github"]),
+            default="text",
+            show_default=True,
+        ),
+        click.option(
+            "--fail-on",
+            metavar="CHANGES",
+            default="",
+            help="Also fail on: drifted,convention,api",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 @contextmanager
 def _wrong_usage(*errors: type[Exception]) -> Iterator[None]:
     """Errors that are the user's to correct become one line and exit status 2."""
@@ -134,17 +176,7 @@ def list_(frameworks: str | None, functions: str | None, parameters: bool) -> No
 
 @cli.command()
 @_selection
-@click.option(
-    "--profile",
-    type=click.Choice(["quick", "default", "deep"]),
-    default="default",
-    show_default=True,
-    help="How long to search beyond the corpus.",
-)
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the search.")
-@click.option(
-    "--jobs", type=click.IntRange(1), metavar="N", help="Processes at once. [default: CPUs]"
-)
+@_effort
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -190,17 +222,7 @@ def run(**options: Any) -> int:
 )
 @click.option("--functions", metavar="PATTERNS", help="For example: 'gelu,*entropy*'")
 @click.option("--dtypes", metavar="NAMES", help="float16,bfloat16,float32,float64")
-@click.option(
-    "--profile",
-    type=click.Choice(["quick", "default", "deep"]),
-    default="default",
-    show_default=True,
-    help="How long to search beyond the corpus.",
-)
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the search.")
-@click.option(
-    "--jobs", type=click.IntRange(1), metavar="N", help="Processes at once. [default: CPUs]"
-)
+@_effort
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -208,19 +230,7 @@ def run(**options: Any) -> int:
     show_default=True,
     help="A folder for the runs, one folder each.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "markdown", "json", "html", "github"]),
-    default="text",
-    show_default=True,
-)
-@click.option(
-    "--fail-on",
-    metavar="CHANGES",
-    default="",
-    help="Also fail on: drifted,convention,api",
-)
+@_changes
 @click.option(
     "--bisect", metavar="FUNCTION", help="The first release between OLD and NEW that changed it."
 )
@@ -303,16 +313,7 @@ def report(folder: Path) -> int:
 @cli.command()
 @click.argument("old", type=click.Path(path_type=Path))
 @click.argument("new", type=click.Path(path_type=Path))
-@click.option(
-    "--fail-on", metavar="CHANGES", default="", help="Also fail on: drifted,convention,api"
-)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "markdown", "json", "html", "github"]),
-    default="text",
-    show_default=True,
-)
+@_changes
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write it there.")
 def compare(old: Path, new: Path, fail_on: str, form: str, out: Path | None) -> int:
     """What changed between two runs: folders that run or baseline made.

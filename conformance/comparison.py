@@ -19,7 +19,7 @@ import numpy as np
 
 from ..reference.floats import float_of, is_float
 from ..reports.comparison import CHANGES, COLUMNS, NUMBERS, Comparison
-from ..reports.table import KEY, VERDICTS, rank
+from ..reports.table import KEY, VERDICTS, rank, rows_of
 from . import outputs, signatures
 from .answers import (
     CONVENTIONS,
@@ -39,8 +39,6 @@ from .error import Expected
 from .selection import UsageError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ..reports.table import Run
 
 __all__ = ["Comparison", "compare"]
@@ -166,7 +164,7 @@ class _Join:
         import pandas as pd
 
         tables = [
-            {tuple(row[c] for c in KEY): row for row in _rows_of(kept.run.table)}
+            {tuple(row[c] for c in KEY): row for row in rows_of(kept.run.table)}
             for kept in (self.old, self.new)
         ]
         shared = [key for key in tables[0] if key in tables[1]]
@@ -193,7 +191,7 @@ class _Join:
 
     def api(self, functions: set[str]) -> set[signatures.Place]:
         """Rows for what changed in the callables of these functions; those that came or went."""
-        records = [_rows_of(kept.callables) for kept in (self.old, self.new)]
+        records = [rows_of(kept.callables) for kept in (self.old, self.new)]
         found = [
             change
             for change in signatures.changes(*records)
@@ -365,10 +363,6 @@ def _lookup(change: signatures.Change) -> str:
     if "deprecated" in change.what:
         return f"{one.preamble}\nhelp({path})"
     return f"{one.preamble}\nimport inspect\nprint(inspect.signature({path}))"
-
-
-def _rows_of(table: pd.DataFrame) -> list[Row]:
-    return [{str(column): v for column, v in row.items()} for row in table.to_dict("records")]
 
 
 def _row(**values: Any) -> Row:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .digest import number, plural
 from .render import _code, _table
-from .table import replace
+from .table import replace, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +77,7 @@ def _sections(table: pd.DataFrame) -> Iterable[str]:
     yield _headline(table)
     yield "Computed with " + "; ".join(sorted(table["environment"].unique())) + "."
     yield "## Worst errors, in ULP of float64"
-    lines = {(row["function"], row["aspect"], row["precision"]): row for row in _rows(table)}
+    lines = {(row["function"], row["aspect"], row["precision"]): row for row in rows_of(table)}
     columns = [(a, p) for p in _PRECISIONS for a in _ASPECTS]
     first = table[table["precision"] == table["precision"].iloc[0]]
     every = first.groupby("function", sort=False)["points"].sum()
@@ -98,14 +98,10 @@ def _sections(table: pd.DataFrame) -> Iterable[str]:
                 *(_code(row["function"]), row["aspect"], row["precision"]),
                 *(f"{row['undefined']:,}", *_worst(row["worst"])),
             ]
-            for row in _rows(table)
+            for row in rows_of(table)
             if row["ulp"] > 0
         ],
     )
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(column): v for column, v in row.items()} for row in table.to_dict("records")]
 
 
 def _headline(table: pd.DataFrame) -> str:
@@ -151,7 +147,7 @@ def certificate_terminal(table: pd.DataFrame, console: Console) -> None:
         shown.add_column(title, no_wrap=True)
     for title in ("points", "ULP", "units", "holds"):
         shown.add_column(" " + title, justify="right", no_wrap=True)
-    for row in _rows(table):
+    for row in rows_of(table):
         shown.add_row(
             row["function"],
             f" {row['aspect']}",

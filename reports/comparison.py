@@ -12,7 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from .digest import Row, _records, name, number, plural
-from .render import _TEMPLATES, _code, _prose, _short
+from .render import _code, _prose, _short, templates
 from .table import Run, incomplete, rank
 
 if TYPE_CHECKING:
@@ -109,10 +109,6 @@ class Comparison:
     def status(self, fail_on: Iterable[str] = ()) -> int:
         """The exit status: 1 for a failure, 2 where a side was not judged to the end, else 0."""
         return 1 if self.failed(fail_on) else 2 if self.incomplete else 0
-
-    def render(self, form: str, fail_on: Sequence[str] = ()) -> str:
-        """The comparison in one of :data:`FORMATS`; ``text`` without colours."""
-        return render(self, form, fail_on)
 
     @property
     def title(self) -> str:
@@ -391,15 +387,7 @@ _SIDE = (
 
 def comparison_html(comparison: Comparison) -> str:
     """The comparison as one HTML file that loads nothing from anywhere."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    engine = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    engine = templates()
     engine.filters |= {"plural": plural, "short": _short}
     return engine.get_template("comparison.html.j2").render(
         comparison=comparison,

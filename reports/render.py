@@ -23,6 +23,7 @@ from .digest import (
 from .table import COUNTS, NUMBERS, VERDICTS, Run, replace
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
     from rich.console import Console
 
 _STYLES = {
@@ -325,7 +326,6 @@ def _spans(
 
 def html(run: Run) -> str:
     """The report as one HTML file that loads nothing from anywhere."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup, escape
 
     def prose(text: str) -> Markup:
@@ -339,13 +339,7 @@ def html(run: Run) -> str:
             )
         )
 
-    engine = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    engine = templates()
     engine.filters |= {
         "number": number,
         "plural": plural,
@@ -368,6 +362,19 @@ def html(run: Run) -> str:
         meanings=MEANINGS,
         symbols=SYMBOLS,
         verdicts=VERDICTS,
+    )
+
+
+def templates() -> Environment:
+    """The HTML templates: what is put into them is escaped, and must be there."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 

@@ -308,3 +308,8 @@ def matrix(table: pd.DataFrame) -> pd.DataFrame:
         lambda verdicts: min(verdicts, key=VERDICTS.index)
     )
     return worst.unstack(fill_value="").reindex(columns=surfaces)
+
+
+def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table, each by column."""
+    return [{str(column): v for column, v in row.items()} for row in table.to_dict("records")]
