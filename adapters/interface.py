@@ -111,6 +111,10 @@ class Call:
     arrangement: str = ""
     #: what is meant of what is returned, ``{y}``
     result: str = "{y}"
+    #: what is made of tensors before they are passed: by name, expressions of the tensor ``{x}``
+    conversions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: what is computed of the tensors by their names, where it is no single call
+    expression: str = ""
 
     def canonical(self, name: str, array: np.ndarray) -> np.ndarray:
         """A gradient in the order of axes, and the shape, of the canonical input of that name."""
@@ -164,6 +168,7 @@ class Binding:
     label : how the table names it, if not by its path.
     no_gradient : inputs that the callable is documented not to differentiate, with the reason.
     inplace : whether it overwrites its first input with the result.
+    expression : what is computed, where it is no single call: see :func:`compose`.
     """
 
     function: str
@@ -193,6 +198,7 @@ class Binding:
     label: str = ""
     no_gradient: Mapping[str, str] = field(default_factory=dict)
     inplace: bool = False
+    expression: str = ""
     surface: Surface = Surface("")
 
     @property
@@ -276,6 +282,12 @@ class Binding:
         result = "{y}" if spelling is None else spelling.result
         state = dict(self.attributes)
         state |= {attribute: Slot(name) for name, attribute in self.state.items() if name in arrays}
+        if self.expression:
+            values = {**catalogue()[self.function].defaults(), **params}
+            return Call(
+                *("", (), {}, None, arrays),
+                expression=self.expression.format_map({k: repr(v) for k, v in values.items()}),
+            )
         if self.surface.style == "function":
             return Call(
                 *(self.path, args, keywords, None, arrays),
@@ -355,6 +367,40 @@ def bind(
         label or (f"{callable}({shown})" if shown else ""),
         no_gradient,
         inplace,
+    )
+
+
+def compose(
+    function: str,
+    expression: str,
+    /,
+    *,
+    dialect: Mapping[str, Any] = NOTHING,
+    kinds: Mapping[str, str] = NOTHING,
+    domains: Mapping[str, Domain] = NOTHING,
+    min_rank: int = 0,
+    max_rank: int = 4,
+) -> Binding:
+    """A function that a framework has no callable for, as people write it there with others.
+
+    ``compose("hinge", "torch.relu(1 - input * target)")``: inputs stand by their canonical names,
+    parameters as ``{name}``. It gives the unreduced losses. The options are those of :func:`bind`.
+    """
+    described = catalogue()[function]
+    words = set(re.findall(r"[A-Za-z_]\w*", expression))
+    given = [name for name in described.parameters if f"{{{name}}}" in expression]
+    return Binding(
+        function,
+        "",
+        tuple(name for name in described.inputs if name in words),
+        {name: name for name in given},
+        dialect=dialect,
+        kinds={name: tuple(k.split()) for name, k in kinds.items()},
+        domains=domains,
+        min_rank=min_rank,
+        max_rank=max_rank,
+        label=expression,
+        expression=expression,
     )
 
 
@@ -458,6 +504,10 @@ class Adapter(ABC):
     preamble: ClassVar[str]
     #: what of a module's parameter a reproducer replaces by a tensor
     parameter_data: ClassVar[str] = ""
+    #: how people write what changes an encoding, an order of axes or a reduction: expressions of ``{x}``
+    operations: ClassVar[Mapping[str, str]] = NOTHING
+    #: functions that no callable computes, composed of others; not part of a run
+    compositions: ClassVar[tuple[Binding, ...]] = ()
     #: told of every call before it is made
     before_call: Callable[[], None] | None = None
 
@@ -487,6 +537,14 @@ class Adapter(ABC):
             except importlib.metadata.PackageNotFoundError:
                 continue
         return found or ["unknown"]
+
+    @cached_property
+    def namespace(self) -> dict[str, Any]:
+        """What the names in a reproducer's expressions stand for."""
+        self.lookup(self.module)
+        names: dict[str, Any] = {}
+        exec(self.preamble, names)
+        return names
 
     def lookup(self, path: str) -> Any:
         """The object at a dotted path; AttributeError if this version has none."""
@@ -581,7 +639,7 @@ class Adapter(ABC):
         return outcome
 
     def _execute(self, call: Call, wrt: Sequence[str], cotangent: Any, outcome: Outcome) -> None:
-        target = self.lookup(call.path)
+        target = None if call.expression else self.lookup(call.path)
         tensors = {name: self.tensor(array) for name, array in call.arrays.items()}
         if call.arrangement:
             for name, tensor in tensors.items():
@@ -591,6 +649,14 @@ class Adapter(ABC):
         overwritten: list[Any] = []
 
         def compute(current: Mapping[str, Any]) -> Any:
+            # the expressions that a reproducer shows
+            for name, steps in call.conversions.items():
+                for step in steps:
+                    made = eval(step.format(x="x"), self.namespace, {"x": current[name]})
+                    current = {**current, name: made}
+            if call.expression:
+                value = eval(call.expression, self.namespace, dict(current))
+                return eval(call.result.format(y="y"), self.namespace, {"y": value})
             if call.overwrites:
                 current = {**current, call.overwrites: self.copied(current[call.overwrites])}
                 overwritten[:] = [current[call.overwrites]]
@@ -609,8 +675,7 @@ class Adapter(ABC):
                 for attribute, value in call.state.items():
                     self.set_state(made, attribute, fill(value), isinstance(value, Slot))
             returned = made(*map(fill, call.args), **{k: fill(v) for k, v in call.kwargs.items()})
-            # the expression that a reproducer shows
-            return eval(call.result.format(y="y"), {}, {"y": returned})
+            return eval(call.result.format(y="y"), self.namespace, {"y": returned})
 
         if wrt:
             assert cotangent is not None
@@ -698,6 +763,7 @@ class Adapter(ABC):
             lines.append(f"{name} = {self.source(array)}")
             if way := self.arrangements(array.ndim).get(call.arrangement):
                 lines.append(f"{name} = {way.format(x=name)}")
+            lines += [f"{name} = {step.format(x=name)}" for step in call.conversions.get(name, ())]
         made, variable = call.path, of
         if call.constructor is not None:
             made = f"{call.path}({arguments(call.constructor_args, call.constructor)})"
@@ -711,7 +777,8 @@ class Adapter(ABC):
                         variable = place
                 made = "module"
         comment = f"  # got {got}, want {want}" if want else ""
-        made = call.result.format(y=f"{made}({arguments(call.args, call.kwargs)})")
+        made = call.expression or f"{made}({arguments(call.args, call.kwargs)})"
+        made = call.result.format(y=made)
         lines += self.print_gradient(made, variable) if of in call.arrays else [f"print({made})"]
         return "\n".join(lines) + comment
 
@@ -733,6 +800,7 @@ __all__ = [
     "Surface",
     "Unavailable",
     "bind",
+    "compose",
     "signature_of",
     "surface",
 ]
