@@ -639,7 +639,7 @@ class Adapter(ABC):
         return outcome
 
     def _execute(self, call: Call, wrt: Sequence[str], cotangent: Any, outcome: Outcome) -> None:
-        target = None if call.expression else self.lookup(call.path)
+        target: Any = None if call.expression else self.lookup(call.path)
         tensors = {name: self.tensor(array) for name, array in call.arrays.items()}
         if call.arrangement:
             for name, tensor in tensors.items():
@@ -649,14 +649,11 @@ class Adapter(ABC):
         overwritten: list[Any] = []
 
         def compute(current: Mapping[str, Any]) -> Any:
-            # the expressions that a reproducer shows
             for name, steps in call.conversions.items():
                 for step in steps:
-                    made = eval(step.format(x="x"), self.namespace, {"x": current[name]})
-                    current = {**current, name: made}
+                    current = {**current, name: self._evaluated(step, x=current[name])}
             if call.expression:
-                value = eval(call.expression, self.namespace, dict(current))
-                return eval(call.result.format(y="y"), self.namespace, {"y": value})
+                return self._evaluated(call.result, y=self._evaluated(call.expression, **current))
             if call.overwrites:
                 current = {**current, call.overwrites: self.copied(current[call.overwrites])}
                 overwritten[:] = [current[call.overwrites]]
@@ -675,7 +672,7 @@ class Adapter(ABC):
                 for attribute, value in call.state.items():
                     self.set_state(made, attribute, fill(value), isinstance(value, Slot))
             returned = made(*map(fill, call.args), **{k: fill(v) for k, v in call.kwargs.items()})
-            return eval(call.result.format(y="y"), self.namespace, {"y": returned})
+            return self._evaluated(call.result, y=returned)
 
         if wrt:
             assert cotangent is not None
@@ -687,6 +684,13 @@ class Adapter(ABC):
         outcome.value = self.array(value)
         if overwritten:
             outcome.overwritten = self.array(overwritten[0])
+
+    def _evaluated(self, expression: str, **values: Any) -> Any:
+        """An expression that a reproducer shows, of values by the names that stand in it."""
+        if expression == "{y}":
+            return values["y"]
+        text = expression.format_map({name: name for name in values})
+        return eval(text, {**self.namespace, **values})
 
     def copied(self, tensor: Any) -> Any:
         """A copy of a tensor, for a call that overwrites it; part of the graph of derivatives."""

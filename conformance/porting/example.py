@@ -42,7 +42,7 @@ class _Example:
     def integers(self, shape: tuple[int, ...], low: int, high: int) -> np.ndarray:
         self._tensors += 1
         count = int(np.prod(shape))
-        return (low + (2 * np.arange(count) + 1) % (high - low + 1)).reshape(shape)
+        return (low + (np.arange(count) + 1) % (high - low + 1)).reshape(shape)
 
     def floats(
         self, shape: tuple[int, ...], within: Range, kind: Float, smallest: float = 0.0
@@ -65,6 +65,10 @@ def example(side: Side, dtype: str = "float32") -> Case:
     for name, spec in function.inputs.items():
         if spec.optional and name not in side.binding.args:
             case.inputs.pop(name, None)
+    if "input_lengths" in case.inputs:  # sequences as long as the batch
+        steps, _, _ = case.inputs["log_probs"].shape
+        case.inputs["input_lengths"][...] = steps
+        case.inputs["target_lengths"][...] = case.inputs["targets"].shape[1]
     own = {n: v for n, v in side.own.items() if n in case.params}
     axis = {n: v for n, v in case.params.items() if n == "axis"}
     return Case(function, dtype, case.inputs, {**case.params, **own, **axis})

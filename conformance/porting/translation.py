@@ -18,7 +18,7 @@ from ...adapters.interface import Adapter, Binding, Call, Spelling, signature_of
 from ...reference import catalogue
 from ...reference.floats import is_float
 from ...reference.function import INTEGER_KINDS, Function
-from ...reference.reductions import coefficients, over_rows
+from ...reference.reductions import coefficients, over_rows, spread_over_rows
 from ..cases import Case
 from ..measurement import Subject
 from .steps import Step, permuted
@@ -142,8 +142,10 @@ class Translation:
     @property
     def cost(self) -> tuple[int, int, int]:
         """How far it is from the same call: the smaller the better."""
-        return len(self.missing), len(self.left), sum(map(len, self.steps.values())) + len(
-            self.after
+        return (
+            len(self.missing),
+            len(self.left),
+            sum(map(len, self.steps.values())) + len(self.after),
         )
 
 
@@ -270,6 +272,8 @@ class _Translator:
                         self._apply(of, step)
                     else:
                         self.after.append(step)
+            elif not self.defaults and name in self.here.own and value != self.here.own[name]:
+                raise Untranslatable(f"takes no `{name}`")  # a value that somebody chose
             else:
                 left[name] = (value, other)
         return left
@@ -313,8 +317,10 @@ class _Translator:
             return None
         classes = 2
         if spec.shape != "S":
-            axis = self.here.meaning(self.case.inputs, self.case.params, self.dtype)["axis"]
-            classes = self.case.inputs["input"].shape[axis]
+            meaning = self.here.meaning(self.case.inputs, self.case.params, self.dtype)
+            if "axis" not in meaning:
+                return None
+            classes = self.case.inputs["input"].shape[meaning["axis"]]
         options = {"kept": 1 - smoothing, "spread": smoothing / classes}
         return [("target", Step("smooth", options))]
 
@@ -345,50 +351,62 @@ class _Translator:
                 self._apply(name, Step("one_hot", options))
 
     def _reduced(self, ours: dict[str, Any], params: dict[str, Any]) -> Spelling | None:
-        """The other callable's reduction, its inputs and result changed so that it is the same."""
+        """The other callable's reduction, inputs and result changed where that makes it the same."""
         here, there = self.here.binding, self.there.binding
         if self.function.kind == "activation":
             return None
         if self.defaults:
             return self.there.default_spelling()
         assert self.spelling is not None
+        unreduced = self.spelling.meaning == "none"
+        wanted, mean = self._factors(self.here, self.case.inputs, ours, self.spelling.meaning)
+        theirs = self.there.meaning(self.arrays, params, self.dtype)
+        alike = here.rows == there.rows or not unreduced
+        if alike and (found := self._spelled(wanted, theirs)) is not None:
+            return found
         if here.rows is None and there.rows is not None:
             if any(self.function.inputs[name].shape != "S" for name in self.arrays):
                 raise Untranslatable("reduces the last axis of its losses")
             for name in self.arrays:
                 self._apply(name, Step("expand"))
+            if (found := self._spelled(wanted, theirs)) is not None:
+                return found
         elif here.rows != there.rows and there.rows is not None:
             raise Untranslatable(f"takes the {there.rows} over the last axis")
-        wanted, mean = self._factors(self.here, self.case.inputs, ours, self.spelling.meaning)
-        if here.rows == there.rows or here.rows is None:
-            theirs = self.there.meaning(self.arrays, params, self.dtype)
-            for spelling in sorted(there.reductions, key=lambda s: not s.arguments):
-                if (spelling.meaning == "none") != (self.spelling.meaning == "none"):
-                    continue
-                factors, _ = self._factors(self.there, self.arrays, theirs, spelling.meaning)
-                if factors.shape == wanted.shape and np.allclose(factors, wanted, rtol=1e-6):
-                    return spelling
         elementary = self.there.explicit("none")
         if elementary is None:
             raise Untranslatable("gives no losses one by one")
         if here.rows is not None and there.rows is None:
             self.after.append(Step(f"{here.rows}_last"))
-        if self.spelling.meaning != "none":
+        if not unreduced:
             self.after.append(self._by_hand(wanted, mean))
         return elementary
+
+    def _spelled(self, wanted: Array, theirs: Mapping[str, Any]) -> Spelling | None:
+        """The other callable's own way to reduce its losses by these factors."""
+        assert self.spelling is not None
+        for spelling in sorted(self.there.binding.reductions, key=lambda s: not s.arguments):
+            if (spelling.meaning == "none") != (self.spelling.meaning == "none"):
+                continue
+            factors, _ = self._factors(self.there, self.arrays, theirs, spelling.meaning)
+            if factors.size == wanted.size and np.allclose(
+                factors.ravel(), wanted.ravel(), rtol=1e-6
+            ):
+                return spelling
+        return None
 
     def _factors(
         self, side: Side, inputs: Mapping[str, Array], meaning: Mapping[str, Any], reduction: str
     ) -> tuple[Array, float]:
-        """The factors of the losses in a reduction, and what they are in their mean."""
-        case = Case(self.function, self.dtype, dict(inputs), {})
-        arguments = case.arguments(meaning)
+        """The factors of all losses, those of rows included, in a reduction; and in their mean."""
+        rows = side.binding.rows
+        arguments = Case(self.function, self.dtype, dict(inputs), {}).arguments(meaning)
         with np.errstate(all="ignore"):
-            losses = over_rows(self.function(**arguments), side.binding.rows)
-            factors = coefficients(
-                self.function, losses, reduction, arguments, None, side.binding.rows
-            )
-        return factors, 1 / max(losses.size, 1)
+            unreduced = self.function(**arguments)
+            losses = over_rows(unreduced, rows)
+            factors = coefficients(self.function, losses, reduction, arguments, None, rows)
+            each = spread_over_rows(factors, unreduced, rows)
+        return np.asarray(each), 1 / max(unreduced.size, 1)
 
     def _by_hand(self, wanted: Array, mean: float) -> Step:
         if np.all(wanted == 1):
