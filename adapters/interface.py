@@ -122,6 +122,12 @@ class Call:
         return array.reshape(self.shapes.get(name, array.shape))
 
 
+def literal(value: Any) -> str:
+    """Python for a value; ``float('inf')`` for what ``repr`` gives a bare name."""
+    finite = not isinstance(value, float) or np.isfinite(value)
+    return repr(value) if finite else f"float('{value}')"
+
+
 def laid_out(array: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
     """The array with its axes in that order; as it is where it has another rank, for invalid calls."""
     return array.transpose(order) if array.ndim == len(order) else array
@@ -286,7 +292,7 @@ class Binding:
             values = {**catalogue()[self.function].defaults(), **params}
             return Call(
                 *("", (), {}, None, arrays),
-                expression=self.expression.format_map({k: repr(v) for k, v in values.items()}),
+                expression=self.expression.format_map({k: literal(v) for k, v in values.items()}),
             )
         if self.surface.style == "function":
             return Call(
@@ -757,7 +763,7 @@ class Adapter(ABC):
                 return f"({''.join(f'{write(v)}, ' for v in value)})"
             if isinstance(value, Slot):
                 return f"{value.name}.clone()" if value.name == call.overwrites else value.name
-            return repr(value)
+            return literal(value)
 
         def arguments(args: Iterable[Any], kwargs: Mapping[str, Any]) -> str:
             return ", ".join([*map(write, args), *(f"{k}={write(v)}" for k, v in kwargs.items())])

@@ -394,7 +394,7 @@ def _show_text(made: Any, form: str) -> None:
     """Print a guide: rendered on a terminal, as Markdown, or as JSON."""
     import json
 
-    from ..reports.porting import function_markdown
+    from ..reports.porting import function_markdown, function_terminal
 
     if form == "json":
         click.echo(json.dumps(made, ensure_ascii=False, indent=1))
@@ -402,9 +402,8 @@ def _show_text(made: Any, form: str) -> None:
         click.echo(function_markdown(made), nl=False)
     else:
         from rich.console import Console
-        from rich.markdown import Markdown
 
-        Console().print(Markdown(function_markdown(made), code_theme="ansi_dark"))
+        function_terminal(made, Console())
 
 
 @cli.command()

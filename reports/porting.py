@@ -29,7 +29,8 @@ def function_markdown(guide: Guide) -> str:
         parts += ["## Measured by the run", _measured(guide["run"])]
     for pair in guide["pairs"]:
         parts.append(f"## From `{pair['from']}` to `{pair['to']}`")
-        parts += [part for port in pair["ports"] for part in _port(port, "###")]
+        ports = [port for section in pair["functions"] for port in section["ports"]]
+        parts += [part for port in ports for part in _port(port, "###")]
     return _joined(parts)
 
 
@@ -50,6 +51,18 @@ def _measured(rows: list[Guide]) -> str:
             for row in rows
         ],
     )
+
+
+def function_terminal(guide: Guide, console: Console) -> None:
+    """The same on a terminal. Code stands there in lines of its own length, so that it can be pasted."""
+    from rich.markdown import Markdown
+
+    for text in re.split(r"(^```.*?^```$)", function_markdown(guide), flags=re.M | re.S):
+        if text.startswith("```"):
+            code = text.partition("\n")[2].removesuffix("\n```")
+            console.print(f"\n{code}\n", markup=False, highlight=False, soft_wrap=True)
+        elif text.strip():
+            console.print(Markdown(text))
 
 
 def pair_markdown(guide: Guide) -> str:
@@ -85,8 +98,8 @@ def index_markdown(guides: Sequence[Guide]) -> str:
             "One page for every ordered pair of surfaces that share functions: the call here, the call "
             "there, and what stays different, all of it executed and measured while the page was made "
             "(`nnconform explain --out docs/porting`; `nnconform explain FUNCTION` prints the same for "
-            "one function). A cell counts the shared functions, and of how many every call "
-            "agrees to rounding under its mapping.",
+            "one function). A cell counts the shared functions (without those whose results are drawn), and "
+            "of how many every call agrees to rounding under its mapping.",
             _table(["from \\ to", *(f"`{s}`" for s in surfaces)], rows),
             "- **Under this mapping** says how many results of the corpus (value and gradients, under "
             "pseudo-random cotangents) lie within rounding of each other: 16 units of u·scale, twice "
@@ -99,9 +112,9 @@ def index_markdown(guides: Sequence[Guide]) -> str:
 
 
 def _cell(guide: Guide) -> str:
-    total = len(guide["functions"])
-    same = sum(all(_agrees(port) for port in f["ports"]) for f in guide["functions"])
-    return f"[{total}: {same} agree]({page(guide)})"
+    compared = [f for f in guide["functions"] if not any(p.get("random") for p in f["ports"])]
+    same = sum(all(_agrees(port) for port in f["ports"]) for f in compared)
+    return f"[{len(compared)}: {same} agree]({page(guide)})"
 
 
 def page(guide: Guide) -> str:
@@ -110,7 +123,7 @@ def page(guide: Guide) -> str:
 
 
 def _agrees(port: Guide) -> bool:
-    if port["to"] is None or port.get("random"):
+    if port["to"] is None:
         return False
     found = port["agreement"]
     return not found["refused"] and not any(part["differ"] for part in found["parts"])
@@ -145,11 +158,8 @@ def _port(port: Guide, level: str) -> Iterator[str]:
     if there is None:
         yield f"{level} {_said(here['callable'])} → none"
         yield _code(here)
-        yield (
-            "No equivalent: "
-            + "; ".join(f"{_said(name)} {reason}" for name, reason in port["reasons"].items())
-            + "."
-        )
+        reasons = [f"{_said(name)} {reason}" for name, reason in port["reasons"].items()]
+        yield f"No equivalent: {'; '.join(reasons) or 'no callable there computes it'}."
         return
     name = "a composition" if there["composed"] else _said(there["callable"])
     yield f"{level} {_said(here['callable'])} → {name}"

@@ -66,6 +66,8 @@ class Pair:
     parts: list[Part] = field(default_factory=list)
     #: what one of them gives in another shape, or not at all
     mismatch: str = ""
+    #: why there are no gradients, where one of them refuses
+    ungraded: str = ""
 
 
 def compared(translation: Translation, *, gradient: bool = True) -> Pair:
@@ -92,7 +94,12 @@ def compared(translation: Translation, *, gradient: bool = True) -> Pair:
     for side, outcome in ((here, pair.here), (there, pair.there)):
         if outcome.error is not None:
             text = " ".join(f"{type(outcome.error).__name__}: {outcome.error}".split())
-            pair.mismatch = f"{side.name} raises {text[:160]}"
+            said = f"{side.name} raises {text[:160]}"
+            if shared:
+                pair = compared(translation, gradient=False)
+                pair.ungraded = said
+            else:
+                pair.mismatch = said
             return pair
     one, two = pair.here.value, pair.there.value
     assert one is not None

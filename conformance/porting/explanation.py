@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -98,9 +99,22 @@ def _told(guides: Iterator[Guide], tell: Callable[[str], None]) -> Iterator[Guid
         yield guide
 
 
+#: what another processor may round otherwise: results beside code, and what is counted of them
+_ROUNDED = re.compile(
+    r"^(print\(.*\))  # .*$|^\*\*Under this mapping\*\*.*$|^- the (value|gradient by).*$|\d+ agree"
+    r"|^\*\*With their defaults\*\* they differ: (.*)$",
+    re.MULTILINE,
+)
+
+
+def settled(text: str) -> str:
+    """A page without what depends on the last bits of a processor."""
+    return _ROUNDED.sub(lambda found: found[1] or "", text)
+
+
 def _stale(folder: Path, pages: dict[str, str], tell: Callable[[str], None]) -> int:
     kept = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.md")}
-    stale = [name for name, text in pages.items() if kept.get(name) != text]
+    stale = [name for name, text in pages.items() if settled(kept.get(name, "")) != settled(text)]
     stale += [name for name in kept if name not in pages]
     for name in stale:
         tell(f"out of date: {folder / name}")
@@ -132,10 +146,10 @@ def _surfaces(guides: Guides, text: str | None) -> list[str]:
     chosen: list[str] = []
     frameworks = {one.name for one in guides.adapters}
     for part in filter(None, (p.strip() for p in (text or "").split(","))):
-        if part in guides.surfaces:
-            chosen.append(part)
-        elif part in frameworks:
+        if part in frameworks:  # torch is the framework, not the surface of that name
             chosen += [s for s, one in guides.surfaces.items() if one.name == part]
+        elif part in guides.surfaces:
+            chosen.append(part)
         else:
             raise UsageError(nearest("surface", part, [*guides.surfaces, *frameworks]))
     return chosen

@@ -290,6 +290,9 @@ def _agreement(here: Side, others: Sequence[Side]) -> Guide:
             continue
         translation, pair = found
         left.update(dict.fromkeys(left_over(translation)))
+        left.update({f"`{name}`: cannot be given there": None for name in translation.missing})
+        if pair.ungraded:
+            left[f"gradient: {pair.ungraded}"] = None
         pairs.append(pair)
         for part in pair.parts:
             total = counts.setdefault(part.of, [0, 0, 0])
@@ -393,8 +396,7 @@ def _example(pair: Pair, part: Part, at: tuple[int, ...]) -> Guide:
 
 def left_over(translation: Translation) -> list[str]:
     """What cannot be made the same, in words."""
-    left = [_left(name, values) for name, values in translation.left.items()]
-    return [*left, *(f"`{name}`: cannot be given there" for name in translation.missing)]
+    return [_left(name, values) for name, values in translation.left.items()]
 
 
 def records_of(pair: Pair, part: Part) -> list[str]:
@@ -627,7 +629,7 @@ class Guides:
         having = self.offering(name, there or self.surfaces)
         return having or [s for s in there[:1]]
 
-    def pair(self, here: str, there: str, functions: Iterable[str]) -> Guide:
+    def pair(self, here: str, there: str, functions: Sequence[str]) -> Guide:
         """From one surface to another, the functions that the first has."""
         sections = []
         for name in functions:
@@ -635,7 +637,13 @@ class Guides:
             ports = [port(side, self.surfaces[there], there) for side in mine]
             if ports:
                 sections.append({"function": name, "kind": catalogue()[name].kind, "ports": ports})
-        return {"from": here, "to": there, "versions": self.versions, "functions": sections}
+        offered = any(self.offering(name, [there]) for name in functions)
+        return {
+            "from": here,
+            "to": there if offered else self.surfaces[there].name,
+            "versions": self.versions,
+            "functions": sections,
+        }
 
     def every(self) -> Iterator[Guide]:
         """Every ordered pair of surfaces that share functions."""

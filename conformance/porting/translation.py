@@ -183,7 +183,7 @@ class _Translator:
         b = there.binding
         self.missing = tuple(n for n in given if not b.reaches(n) and n not in b.implied)
         for name in self.missing:
-            if not self.function.inputs[name].optional:
+            if not self.function.inputs[name].optional or name in here.binding.args:
                 raise Untranslatable(f"takes no {name}")
             del given[name]
         for name in b.args:
@@ -207,6 +207,9 @@ class _Translator:
         first = self.arrays[next(iter(self.function.inputs))]
         if first.ndim < there.min_rank or first.ndim > there.max_rank < 4:
             raise Untranslatable(f"is not for tensors of rank {first.ndim}")
+        for name, derive in there.implied.items():
+            if name in self.arrays and not np.array_equal(self.arrays[name], derive(self.arrays)):
+                raise Untranslatable(f"takes no {name}, which follows there from the other inputs")
         other = Case(self.function, self.dtype, self.arrays, params)
         try:
             call = there.call(other.inputs, params, spelling, self.dtype)
