@@ -111,11 +111,21 @@ class Call:
     arrangement: str = ""
     #: what is meant of what is returned, ``{y}``
     result: str = "{y}"
+    #: what is made of tensors before they are passed: by name, expressions of the tensor ``{x}``
+    conversions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: what is computed of the tensors by their names, where it is no single call
+    expression: str = ""
 
     def canonical(self, name: str, array: np.ndarray) -> np.ndarray:
         """A gradient in the order of axes, and the shape, of the canonical input of that name."""
         array = laid_out(array, tuple(np.argsort(self.layout.get(name, ()))))
         return array.reshape(self.shapes.get(name, array.shape))
+
+
+def literal(value: Any) -> str:
+    """Python for a value; ``float('inf')`` for what ``repr`` gives a bare name."""
+    finite = not isinstance(value, float) or np.isfinite(value)
+    return repr(value) if finite else f"float('{value}')"
 
 
 def laid_out(array: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
@@ -164,6 +174,7 @@ class Binding:
     label : how the table names it, if not by its path.
     no_gradient : inputs that the callable is documented not to differentiate, with the reason.
     inplace : whether it overwrites its first input with the result.
+    expression : what is computed, where it is no single call: see :func:`compose`.
     """
 
     function: str
@@ -193,6 +204,7 @@ class Binding:
     label: str = ""
     no_gradient: Mapping[str, str] = field(default_factory=dict)
     inplace: bool = False
+    expression: str = ""
     surface: Surface = Surface("")
 
     @property
@@ -276,6 +288,12 @@ class Binding:
         result = "{y}" if spelling is None else spelling.result
         state = dict(self.attributes)
         state |= {attribute: Slot(name) for name, attribute in self.state.items() if name in arrays}
+        if self.expression:
+            values = {**catalogue()[self.function].defaults(), **params}
+            return Call(
+                *("", (), {}, None, arrays),
+                expression=self.expression.format_map({k: literal(v) for k, v in values.items()}),
+            )
         if self.surface.style == "function":
             return Call(
                 *(self.path, args, keywords, None, arrays),
@@ -355,6 +373,40 @@ def bind(
         label or (f"{callable}({shown})" if shown else ""),
         no_gradient,
         inplace,
+    )
+
+
+def compose(
+    function: str,
+    expression: str,
+    /,
+    *,
+    dialect: Mapping[str, Any] = NOTHING,
+    kinds: Mapping[str, str] = NOTHING,
+    domains: Mapping[str, Domain] = NOTHING,
+    min_rank: int = 0,
+    max_rank: int = 4,
+) -> Binding:
+    """A function that a framework has no callable for, as people write it there with others.
+
+    ``compose("hinge", "torch.relu(1 - input * target)")``: inputs stand by their canonical names,
+    parameters as ``{name}``. It gives the unreduced losses. The options are those of :func:`bind`.
+    """
+    described = catalogue()[function]
+    words = set(re.findall(r"[A-Za-z_]\w*", expression))
+    given = [name for name in described.parameters if f"{{{name}}}" in expression]
+    return Binding(
+        function,
+        "",
+        tuple(name for name in described.inputs if name in words),
+        {name: name for name in given},
+        dialect=dialect,
+        kinds={name: tuple(k.split()) for name, k in kinds.items()},
+        domains=domains,
+        min_rank=min_rank,
+        max_rank=max_rank,
+        label=expression,
+        expression=expression,
     )
 
 
@@ -458,6 +510,10 @@ class Adapter(ABC):
     preamble: ClassVar[str]
     #: what of a module's parameter a reproducer replaces by a tensor
     parameter_data: ClassVar[str] = ""
+    #: how people write what changes an encoding, an order of axes or a reduction: expressions of ``{x}``
+    operations: ClassVar[Mapping[str, str]] = NOTHING
+    #: functions that no callable computes, composed of others; not part of a run
+    compositions: ClassVar[tuple[Binding, ...]] = ()
     #: told of every call before it is made
     before_call: Callable[[], None] | None = None
 
@@ -487,6 +543,14 @@ class Adapter(ABC):
             except importlib.metadata.PackageNotFoundError:
                 continue
         return found or ["unknown"]
+
+    @cached_property
+    def namespace(self) -> dict[str, Any]:
+        """What the names in a reproducer's expressions stand for."""
+        self.lookup(self.module)
+        names: dict[str, Any] = {}
+        exec(self.preamble, names)
+        return names
 
     def lookup(self, path: str) -> Any:
         """The object at a dotted path; AttributeError if this version has none."""
@@ -581,7 +645,7 @@ class Adapter(ABC):
         return outcome
 
     def _execute(self, call: Call, wrt: Sequence[str], cotangent: Any, outcome: Outcome) -> None:
-        target = self.lookup(call.path)
+        target: Any = None if call.expression else self.lookup(call.path)
         tensors = {name: self.tensor(array) for name, array in call.arrays.items()}
         if call.arrangement:
             for name, tensor in tensors.items():
@@ -591,6 +655,11 @@ class Adapter(ABC):
         overwritten: list[Any] = []
 
         def compute(current: Mapping[str, Any]) -> Any:
+            for name, steps in call.conversions.items():
+                for step in steps:
+                    current = {**current, name: self._evaluated(step, x=current[name])}
+            if call.expression:
+                return self._evaluated(call.result, y=self._evaluated(call.expression, **current))
             if call.overwrites:
                 current = {**current, call.overwrites: self.copied(current[call.overwrites])}
                 overwritten[:] = [current[call.overwrites]]
@@ -609,8 +678,7 @@ class Adapter(ABC):
                 for attribute, value in call.state.items():
                     self.set_state(made, attribute, fill(value), isinstance(value, Slot))
             returned = made(*map(fill, call.args), **{k: fill(v) for k, v in call.kwargs.items()})
-            # the expression that a reproducer shows
-            return eval(call.result.format(y="y"), {}, {"y": returned})
+            return self._evaluated(call.result, y=returned)
 
         if wrt:
             assert cotangent is not None
@@ -622,6 +690,13 @@ class Adapter(ABC):
         outcome.value = self.array(value)
         if overwritten:
             outcome.overwritten = self.array(overwritten[0])
+
+    def _evaluated(self, expression: str, **values: Any) -> Any:
+        """An expression that a reproducer shows, of values by the names that stand in it."""
+        if expression == "{y}":
+            return values["y"]
+        text = expression.format_map({name: name for name in values})
+        return eval(text, {**self.namespace, **values})
 
     def copied(self, tensor: Any) -> Any:
         """A copy of a tensor, for a call that overwrites it; part of the graph of derivatives."""
@@ -688,7 +763,7 @@ class Adapter(ABC):
                 return f"({''.join(f'{write(v)}, ' for v in value)})"
             if isinstance(value, Slot):
                 return f"{value.name}.clone()" if value.name == call.overwrites else value.name
-            return repr(value)
+            return literal(value)
 
         def arguments(args: Iterable[Any], kwargs: Mapping[str, Any]) -> str:
             return ", ".join([*map(write, args), *(f"{k}={write(v)}" for k, v in kwargs.items())])
@@ -698,6 +773,7 @@ class Adapter(ABC):
             lines.append(f"{name} = {self.source(array)}")
             if way := self.arrangements(array.ndim).get(call.arrangement):
                 lines.append(f"{name} = {way.format(x=name)}")
+            lines += [f"{name} = {step.format(x=name)}" for step in call.conversions.get(name, ())]
         made, variable = call.path, of
         if call.constructor is not None:
             made = f"{call.path}({arguments(call.constructor_args, call.constructor)})"
@@ -711,7 +787,8 @@ class Adapter(ABC):
                         variable = place
                 made = "module"
         comment = f"  # got {got}, want {want}" if want else ""
-        made = call.result.format(y=f"{made}({arguments(call.args, call.kwargs)})")
+        made = call.expression or f"{made}({arguments(call.args, call.kwargs)})"
+        made = call.result.format(y=made)
         lines += self.print_gradient(made, variable) if of in call.arrays else [f"print({made})"]
         return "\n".join(lines) + comment
 
@@ -733,6 +810,7 @@ __all__ = [
     "Surface",
     "Unavailable",
     "bind",
+    "compose",
     "signature_of",
     "surface",
 ]

@@ -572,6 +572,31 @@ def _bindings(backend: str) -> tuple[Binding, ...]:
     )
 
 
+OPERATIONS: dict[str, str] = {
+    "expand": "keras.ops.expand_dims({x}, -1)",
+    "move": "keras.ops.moveaxis({x}, {source}, {to})",
+    "permute": "keras.ops.transpose({x}, [{order}])",
+    "one_hot": "keras.ops.one_hot({x}, {classes}, axis={axis}, dtype='{dtype}')",
+    "signs": "2 * {x} - 1",
+    "bits": "({x} + 1) / 2",
+    "smooth": "{x} * {kept} + {spread}",
+    "exp": "keras.ops.exp({x})",
+    "log": "keras.ops.log({x})",
+    "sigmoid": "keras.ops.sigmoid({x})",
+    "logit": "keras.ops.log({x}) - keras.ops.log1p(-{x})",
+    "softmax": "keras.ops.softmax({x}, axis={axis})",
+    "log_softmax": "keras.ops.log_softmax({x}, axis={axis})",
+    "negative": "-{x}",
+    "half": "{x} / 2",
+    "twice": "2 * {x}",
+    "sum": "keras.ops.sum({x})",
+    "mean": "keras.ops.mean({x})",
+    "sum_over": "keras.ops.sum({x}) / {count}",
+    "sum_last": "keras.ops.sum({x}, axis=-1)",
+    "mean_last": "keras.ops.mean({x}, axis=-1)",
+}
+
+
 @cache
 def framework(backend: str) -> Any:
     """The module ``keras`` on that backend, which it has for the life of a process."""
@@ -596,6 +621,7 @@ class KerasAdapter(Adapter):
     distributions: ClassVar[tuple[str, ...]] = ("keras",)
     bindings: ClassVar[tuple[Binding, ...]] = _bindings("tensorflow")
     preamble = "import numpy as np\nimport keras"
+    operations = OPERATIONS
     computes_with: ClassVar[str] = "tensorflow"
 
     @cached_property

@@ -263,6 +263,31 @@ REFUSALS = (
 )
 
 
+OPERATIONS: dict[str, str] = {
+    "expand": "tf.expand_dims({x}, -1)",
+    "move": "tf.experimental.numpy.moveaxis({x}, {source}, {to})",
+    "permute": "tf.transpose({x}, [{order}])",
+    "one_hot": "tf.one_hot({x}, {classes}, axis={axis}, dtype=tf.{dtype})",
+    "signs": "2 * {x} - 1",
+    "bits": "({x} + 1) / 2",
+    "smooth": "{x} * {kept} + {spread}",
+    "exp": "tf.exp({x})",
+    "log": "tf.math.log({x})",
+    "sigmoid": "tf.sigmoid({x})",
+    "logit": "tf.math.log({x}) - tf.math.log1p(-{x})",
+    "softmax": "tf.nn.softmax({x}, axis={axis})",
+    "log_softmax": "tf.nn.log_softmax({x}, axis={axis})",
+    "negative": "-{x}",
+    "half": "{x} / 2",
+    "twice": "2 * {x}",
+    "sum": "tf.reduce_sum({x})",
+    "mean": "tf.reduce_mean({x})",
+    "sum_over": "tf.reduce_sum({x}) / {count}",
+    "sum_last": "tf.reduce_sum({x}, axis=-1)",
+    "mean_last": "tf.reduce_mean({x}, axis=-1)",
+}
+
+
 @cache
 def framework() -> Any:
     """The module ``tensorflow``, imported quietly."""
@@ -288,6 +313,7 @@ class TensorFlowAdapter(Adapter):
         *KERAS,
     )
     preamble = "import numpy as np\nimport tensorflow as tf"
+    operations = OPERATIONS
 
     def start(self) -> None:
         tf = framework()

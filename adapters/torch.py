@@ -559,6 +559,31 @@ TORCH = surface(
 )
 
 
+OPERATIONS: dict[str, str] = {
+    "expand": "{x}.unsqueeze(-1)",
+    "move": "{x}.movedim({source}, {to})",
+    "permute": "{x}.permute({order})",
+    "one_hot": "torch.nn.functional.one_hot({x}, {classes}).movedim(-1, {axis}).to(torch.{dtype})",
+    "signs": "2 * {x} - 1",
+    "bits": "({x} + 1) / 2",
+    "smooth": "{x} * {kept} + {spread}",
+    "exp": "{x}.exp()",
+    "log": "{x}.log()",
+    "sigmoid": "{x}.sigmoid()",
+    "logit": "{x}.logit()",
+    "softmax": "{x}.softmax({axis})",
+    "log_softmax": "{x}.log_softmax({axis})",
+    "negative": "-{x}",
+    "half": "{x} / 2",
+    "twice": "2 * {x}",
+    "sum": "{x}.sum()",
+    "mean": "{x}.mean()",
+    "sum_over": "{x}.sum() / {count}",
+    "sum_last": "{x}.sum(-1)",
+    "mean_last": "{x}.mean(-1)",
+}
+
+
 class TorchAdapter(Adapter):
     """PyTorch on the CPU, eager."""
 
@@ -568,6 +593,7 @@ class TorchAdapter(Adapter):
     distributions = ("torch",)
     bindings: ClassVar[tuple[Binding, ...]] = (*FUNCTIONAL, *MODULES, *TORCH)
     preamble = "import torch"
+    operations = OPERATIONS
     parameter_data = ".data"
 
     def start(self) -> None:

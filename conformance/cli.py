@@ -330,6 +330,117 @@ def compare(old: Path, new: Path, fail_on: str, form: str, out: Path | None) -> 
     return show_comparison(found, form, kinds, out)
 
 
+@cli.command()
+@click.argument("function", required=False)
+@click.option(
+    "--from", "here", metavar="SURFACES", help="Or a framework: torch.nn.functional, keras"
+)
+@click.option("--to", "there", metavar="SURFACES", help="The same, of the other side.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    show_default=True,
+)
+@click.option(
+    "--run",
+    "measured",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Add what a run measured.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write the guides of all functions there, a page for every pair of surfaces.",
+)
+@click.option("--check", is_flag=True, help="Only say which pages in --out are out of date.")
+def explain(
+    function: str | None,
+    here: str | None,
+    there: str | None,
+    form: str,
+    measured: Path | None,
+    out: Path | None,
+    check: bool,
+) -> int:
+    """How a call of FUNCTION is written on another surface, and what stays different.
+
+    Everything it says is measured while it runs, with the frameworks that are installed. Without
+    --from and --to: what the function is, and how every surface calls it. Exit status: 0, 1 where
+    --check finds pages that are out of date, 2 wrong usage.
+    """
+    from ..reports import RunError, load
+    from .porting.explanation import explanation, write_guides
+    from .selection import UsageError
+
+    if (function is None) == (out is None):
+        raise click.UsageError("explain takes a FUNCTION, or --out DIR for the guides of all")
+    if check and out is None:
+        raise click.UsageError("--check needs --out DIR, whose pages it reads")
+    with _wrong_usage(UsageError, RunError, OSError):
+        if out is not None:
+            return write_guides(out, check=check, tell=lambda line: click.echo(line, err=True))
+        run = load(measured) if measured else None
+        assert function is not None
+        made = explanation(function, here, there, run)
+    _show_text(made, form)
+    return 0
+
+
+def _show_text(made: Any, form: str) -> None:
+    """Print a guide: rendered on a terminal, as Markdown, or as JSON."""
+    import json
+
+    from ..reports.porting import function_markdown, function_terminal
+
+    if form == "json":
+        click.echo(json.dumps(made, ensure_ascii=False, indent=1))
+    elif form == "markdown":
+        click.echo(function_markdown(made), nl=False)
+    else:
+        from rich.console import Console
+
+        function_terminal(made, Console())
+
+
+@cli.command()
+@click.option("--from", "here", metavar="SURFACES", default="torch", show_default=True)
+@click.option("--to", "there", metavar="SURFACES", default="keras", show_default=True)
+@click.option("--functions", metavar="PATTERNS", help="For example: 'gelu,*entropy*'")
+@click.option("--dtype", metavar="NAME", default="float32", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "csv", "markdown"]),
+    default="text",
+    show_default=True,
+)
+def tolerances(here: str, there: str, functions: str | None, dtype: str, form: str) -> None:
+    """The rtol and atol with which two surfaces agree, and what habitual ones hide.
+
+    Measured under the best mapping, over the corpus and a search, at ordinary magnitudes (a few
+    units) and over the whole range.
+    """
+    from .porting.explanation import measured_tolerances
+    from .selection import UsageError
+
+    with _wrong_usage(UsageError):
+        table = measured_tolerances(here, there, functions, dtype)
+    from ..reports.porting import tolerances_markdown, tolerances_terminal
+
+    if form == "csv":
+        click.echo(table.to_csv(index=False, lineterminator="\n"), nl=False)
+    elif form == "markdown":
+        click.echo(tolerances_markdown(table), nl=False)
+    else:
+        from rich.console import Console
+
+        tolerances_terminal(table, Console())
+
+
 def _strict(text: str) -> list[str]:
     """The changes named in ``--fail-on``."""
     from ..reports.comparison import STRICT

@@ -150,7 +150,7 @@ def match_functions(text: str | None) -> set[str]:
     for pattern in filter(None, (p.strip() for p in text.split(","))):
         matching = {name for name in known if fnmatchcase(name, pattern)}
         if not matching:
-            raise UsageError(_unknown("function", pattern, known))
+            raise UsageError(nearest("function", pattern, known))
         found |= matching
     return found
 
@@ -159,10 +159,11 @@ def _split(text: str, known: Sequence[str], what: str) -> list[str]:
     chosen = list(dict.fromkeys(filter(None, (t.strip() for t in text.split(",")))))
     for name in chosen:
         if name not in known:
-            raise UsageError(_unknown(what, name, known))
+            raise UsageError(nearest(what, name, known))
     return chosen
 
 
-def _unknown(what: str, name: str, known: Sequence[str]) -> str:
+def nearest(what: str, name: str, known: Sequence[str]) -> str:
+    """The line that says that a name is unknown, and which are nearest to it."""
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or list(known)
     return f"unknown {what} {name!r}; nearest: {', '.join(near)}"
