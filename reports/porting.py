@@ -217,14 +217,22 @@ def _differences(port: Guide) -> Iterator[str]:
             "agree to rounding."
         )
     lines = [*found["left"], *_examples(found["parts"])]
-    lines += [f"{_times(count)}: {reason}" for reason, count in found["refused"].items()]
+    lines += [
+        f"{_plural(count)} of the corpus not possible: {reason}"
+        for reason, count in found["refused"].items()
+    ]
+    if not port["to"]["composed"]:
+        lines += [
+            f"{_plural(count)} of the corpus by a composition: {_said(expression)}"
+            for expression, count in found["composed"].items()
+        ]
     lines += [*port["edges"], *port["dtypes"]]
     if lines:
         yield "**Stays different:**\n\n" + "\n".join(f"- {line}" for line in lines)
 
 
-def _times(count: int) -> str:
-    return f"{count} case{'s' * (count > 1)} of the corpus not possible"
+def _plural(count: int) -> str:
+    return f"{count} case{'s' * (count > 1)}"
 
 
 def _examples(parts: list[Guide]) -> Iterator[str]:

@@ -98,9 +98,10 @@ def call_of(side: Side) -> Guide:
 def port(here: Side, there: Adapter, surface: str) -> Guide:
     """What a call is on another surface, and what stays different."""
     mine: Guide = {"from": call_of(here), "random": here.binding.random}
-    others = ways(there, here.binding.function, surface)
-    is_composed = not others
-    others = others or composed(there, here.binding.function)
+    others = [
+        *ways(there, here.binding.function, surface),
+        *composed(there, here.binding.function),  # where the callables cannot do it
+    ]
     case = example(here)
     found, reasons = None, {}
     for spelling in _spellings(here):
@@ -121,7 +122,7 @@ def port(here: Side, there: Adapter, surface: str) -> Guide:
     mine["to"] = {
         "surface": translation.there.name,
         "callable": translation.there.binding.name,
-        "composed": is_composed,
+        "composed": bool(translation.there.binding.expression),
         "code": translation.there.adapter.reproducer(translation.call),
         "result": _shown(pair.there.value),
         "steps": _steps(translation),
@@ -131,7 +132,7 @@ def port(here: Side, there: Adapter, surface: str) -> Guide:
     if here.binding.random or translation.there.binding.random:
         mine["random"] = True
         return mine
-    if not is_composed:
+    if not translation.there.binding.expression:
         mine["defaults"] = _defaults(here, translation, others)
     mine["agreement"] = _agreement(here, others)
     mine["edges"] = list(_edges(here, translation))
@@ -278,6 +279,7 @@ def _agreement(here: Side, others: Sequence[Side]) -> Guide:
     identical = True
     left: dict[str, None] = {}
     refused: dict[str, int] = {}
+    compositions: dict[str, int] = {}
     pairs: list[Pair] = []
     cases = 0
     for case in corpus(here.binding, DTYPE):
@@ -294,6 +296,8 @@ def _agreement(here: Side, others: Sequence[Side]) -> Guide:
         if pair.ungraded:
             left[f"gradient: {pair.ungraded}"] = None
         pairs.append(pair)
+        if expression := translation.there.binding.expression:
+            compositions[expression] = compositions.get(expression, 0) + 1
         for part in pair.parts:
             total = counts.setdefault(part.of, [0, 0, 0])
             total[0] += part.error.size
@@ -303,6 +307,7 @@ def _agreement(here: Side, others: Sequence[Side]) -> Guide:
     return {
         "cases": cases,
         "refused": refused,
+        "composed": compositions,
         "left": _once(left),
         "identical": identical and bool(pairs),
         "parts": [

@@ -140,13 +140,10 @@ class Translation:
     missing: tuple[str, ...] = ()
 
     @property
-    def cost(self) -> tuple[int, int, int]:
+    def cost(self) -> tuple[int, int, bool, int]:
         """How far it is from the same call: the smaller the better."""
-        return (
-            len(self.missing),
-            len(self.left),
-            sum(map(len, self.steps.values())) + len(self.after),
-        )
+        steps = sum(map(len, self.steps.values())) + len(self.after)
+        return len(self.missing), len(self.left), bool(self.there.binding.expression), steps
 
 
 def candidates(
