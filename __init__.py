@@ -13,21 +13,35 @@ if TYPE_CHECKING:
     from .conformance.baseline import baseline as baseline
     from .conformance.comparison import compare as compare
     from .conformance.driver import run as run
+    from .conformance.porting.explanation import explain as explain
+    from .conformance.porting.explanation import tolerances as tolerances
     from .reference.oracle import oracle as oracle
     from .reference.outcome import Outcome as Outcome
     from .reports.table import load as load
 
 __version__ = "0.1.0"
-__all__ = ["Outcome", "adapter", "baseline", "compare", "load", "oracle", "run"]
+__all__ = [
+    "Outcome",
+    "adapter",
+    "baseline",
+    "compare",
+    "explain",
+    "load",
+    "oracle",
+    "run",
+    "tolerances",
+]
 
 _HOMES = {
     "Outcome": ".reference.outcome",
     "adapter": ".adapters",
     "baseline": ".conformance.baseline",
     "compare": ".conformance.comparison",
+    "explain": ".conformance.porting.explanation",
     "load": ".reports.table",
     "oracle": ".reference.oracle",
     "run": ".conformance.driver",
+    "tolerances": ".conformance.porting.explanation",
 }
 
 

@@ -373,7 +373,7 @@ def explain(
     --check finds pages that are out of date, 2 wrong usage.
     """
     from ..reports import RunError, load
-    from .porting.explanation import explanation, write_guides
+    from .porting import explanation
     from .selection import UsageError
 
     if (function is None) == (out is None):
@@ -382,10 +382,12 @@ def explain(
         raise click.UsageError("--check needs --out DIR, whose pages it reads")
     with _wrong_usage(UsageError, RunError, OSError):
         if out is not None:
-            return write_guides(out, check=check, tell=lambda line: click.echo(line, err=True))
+            return explanation.write_guides(
+                out, check=check, tell=lambda line: click.echo(line, err=True)
+            )
         run = load(measured) if measured else None
         assert function is not None
-        made = explanation(function, here, there, run)
+        made = explanation.explain(function, here, there, run)
     _show_text(made, form)
     return 0
 
@@ -424,11 +426,11 @@ def tolerances(here: str, there: str, functions: str | None, dtype: str, form: s
     Measured under the best mapping, over the corpus and a search, at ordinary magnitudes (a few
     units) and over the whole range.
     """
-    from .porting.explanation import measured_tolerances
+    from .porting import explanation
     from .selection import UsageError
 
     with _wrong_usage(UsageError):
-        table = measured_tolerances(here, there, functions, dtype)
+        table = explanation.tolerances(here, there, functions, dtype)
     from ..reports.porting import tolerances_markdown, tolerances_terminal
 
     if form == "csv":

@@ -22,7 +22,7 @@ from nnconform.conformance.porting.example import example
 from nnconform.conformance.porting.explanation import write_guides
 from nnconform.conformance.porting.guide import Guides, port
 from nnconform.conformance.porting.steps import Step
-from nnconform.conformance.porting.tolerances import round_up, smallest, tolerances
+from nnconform.conformance.porting.tolerances import round_up, smallest, tolerance_table
 from nnconform.conformance.porting.translation import (
     Side,
     Untranslatable,
@@ -260,6 +260,11 @@ def test_what_stays_different_comes_with_the_record():
     )
 
 
+def test_another_surface_of_the_framework_stands_in():
+    made = guides().function("binary_cross_entropy", ["torch.nn.functional"], ["tf.nn"])
+    assert [pair["to"] for pair in made["pairs"]] == ["tf.compat.v1.losses"]
+
+
 def test_no_equivalent_is_said():
     text = pair_markdown(guides().pair("tf.nn", "keras.losses", ["sampled_softmax"]))
     assert "→ none" in text
@@ -294,7 +299,7 @@ def test_the_smallest_tolerances_pass_and_smaller_ones_do_not(numbers):
 
 
 def test_tolerances_name_what_a_habit_hides():
-    table = tolerances(
+    table = tolerance_table(
         guides(),
         ["torch.nn.functional"],
         ["keras.losses"],

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ...reports.table import Run
 
 
-def explanation(
+def explain(
     function: str, here: str | None = None, there: str | None = None, run: Run | None = None
 ) -> Guide:
     """The guide of one function, from some surfaces to others; what a run measured, beside it.
@@ -53,11 +53,15 @@ def explanation(
     return made
 
 
-def measured_tolerances(
+def tolerances(
     here: str, there: str, functions: str | None = None, dtype: str = "float32"
 ) -> pd.DataFrame:
-    """The table of :func:`.tolerances`. Raises UsageError."""
-    from .tolerances import tolerances
+    """The tolerances with which the callables of two sides agree: a row for each result.
+
+    ``here`` and ``there`` are surfaces or frameworks, separated by commas; the columns are those of
+    docs/explain.md. Raises UsageError for what is unknown or not installed.
+    """
+    from .tolerances import tolerance_table
 
     wanted = match_functions(functions)
     dtypes = match_dtypes(dtype)
@@ -67,7 +71,7 @@ def measured_tolerances(
     sources, targets = (_surfaces(guides, text) for text in (here, there))
     names = [name for name in catalogue() if name in wanted]
     with _quiet():
-        return tolerances(guides, sources, targets, names, dtypes[0])
+        return tolerance_table(guides, sources, targets, names, dtypes[0])
 
 
 def write_guides(folder: Path, *, check: bool, tell: Callable[[str], None]) -> int:

@@ -629,10 +629,15 @@ class Guides:
         return described
 
     def _targets(self, name: str, there: Sequence[str]) -> list[str]:
-        """The surfaces to port to: those that have the function, else one of the framework, whose
-        compositions then stand in."""
-        having = self.offering(name, there or self.surfaces)
-        return having or [s for s in there[:1]]
+        """The surfaces to port to: of those that are asked for, else of their frameworks, those that
+        have the function; where none has, the first, whose framework's compositions stand in."""
+        frameworks = {self.surfaces[surface].name for surface in there}
+        related = [s for s, one in self.surfaces.items() if one.name in frameworks]
+        return (
+            self.offering(name, there or self.surfaces)
+            or self.offering(name, related)
+            or list(there[:1])
+        )
 
     def pair(self, here: str, there: str, functions: Sequence[str]) -> Guide:
         """From one surface to another, the functions that the first has."""

@@ -40,7 +40,7 @@ ORDINARY = ("ordinary", "lattice")
 DRAWN = 20
 
 
-def tolerances(
+def tolerance_table(
     guides: Guides, here: Sequence[str], there: Sequence[str], functions: Sequence[str], dtype: str
 ) -> pd.DataFrame:
     """A row for every shared function, pair of callables, result and range of magnitudes.
@@ -61,8 +61,7 @@ def tolerances(
                     for side in sides:
                         if not side.binding.random:
                             rows += _measured(side, others, dtype)
-    table = pd.DataFrame(rows, columns=[*COLUMNS])
-    return table
+    return pd.DataFrame(rows, columns=[*COLUMNS])
 
 
 def drawn(binding: Binding, dtype: str, count: int = DRAWN) -> list[Case]:
