@@ -187,10 +187,15 @@ def _defaults(found: Guide | None) -> Iterator[str]:
     if found is None:
         return
     why = "; ".join(found["why"])
+    for must in found.get("must", ()):
+        yield (
+            f"`{must['said']}` must be said {must['side']}: without it, it gives "
+            f"{_cut(must['without'])}."
+        )
     if found["same"] is None:
         yield f"**With their defaults** they cannot be called alike: {why}."
     elif found["same"]:
-        yield "**With their defaults** both give the same here" + (
+        yield f"**With their {'other ' if found['must'] else ''}defaults** both give the same here" + (
             f", though the defaults are not: {why}." if why else "."
         )
     else:

@@ -106,7 +106,8 @@ def _told(guides: Iterator[Guide], tell: Callable[[str], None]) -> Iterator[Guid
 #: what another processor may round otherwise: results beside code, and what is counted of them
 _ROUNDED = re.compile(
     r"^(print\(.*\))  # .*$|^\*\*Under this mapping\*\*.*$|^- the (value|gradient by).*$|\d+ agree"
-    r"|^\*\*With their defaults\*\* they differ: (.*)$",
+    r"|^\*\*With their defaults\*\* they differ: .*$"
+    r"|without it, it gives .*$",
     re.MULTILINE,
 )
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ...adapters.interface import Adapter, Spelling
+from ...adapters.interface import DTYPE as DTYPE_NAME
+from ...adapters.interface import Adapter, Call, Spelling
 from ...reference import catalogue
 from ...reference.floats import DTYPES, float_of, is_float
 from ...reference.function import Function
@@ -252,6 +253,7 @@ def _defaults(here: Side, translation: Translation, others: Sequence[Side]) -> G
         "result there": _raised(two.error) or _shown(two.value),
         "same": _close(one.value, two.value),
         "why": [],
+        "must": [*_said(here, bare.own, "here"), *_said(there, bare.call, "there")],
     }
     if guide["same"]:
         # the example may not show it: say where defaults differ
@@ -266,6 +268,25 @@ def _defaults(here: Side, translation: Translation, others: Sequence[Side]) -> G
         said = [f"the {r} over the last axis" if r else "every element" for r in rows]
         guide["why"].append(f"one loss: {said[0]} here, {said[1]} there")
     return guide
+
+
+def _said(side: Side, call: Call, where: str) -> Iterator[dict[str, str]]:
+    """What a call must say because it means something else without, and what it gives then."""
+    fixed = {k: v for k, v in side.binding.fixed.items() if v is not DTYPE_NAME}
+    if not fixed:
+        return
+    constructor = call.constructor and _without(call.constructor, fixed)
+    bare = replace(call, constructor=constructor, kwargs=_without(call.kwargs, fixed))
+    outcome = side.adapter.execute(bare)
+    yield {
+        "side": where,
+        "said": ", ".join(f"{k}={v!r}" for k, v in fixed.items()),
+        "without": _raised(outcome.error) or _shown(outcome.value),
+    }
+
+
+def _without(keywords: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {k: v for k, v in keywords.items() if k not in names}
 
 
 def _left(name: str, values: tuple[Any, Any]) -> str:
