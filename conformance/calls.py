@@ -20,8 +20,9 @@ _DTYPE = "float32"
 
 
 def calls(one: Adapter) -> list[dict[str, Any]]:
-    """A row a binding: the call, what the callable computes otherwise than the function at its
-    canonical defaults (``dialect``), and its own ``defaults`` of the parameters it can be given.
+    """A row a binding: the call; its ``result`` in words; what the callable computes otherwise than
+    the function at its canonical defaults (``dialect``); its own ``defaults`` of the parameters it
+    can be given.
 
     The last two are JSON objects of texts. Where this version has no such callable there is no row.
     """
@@ -40,6 +41,7 @@ def calls(one: Adapter) -> list[dict[str, Any]]:
                 "function": binding.function,
                 "callable": binding.name,
                 "call": written(one, binding, spelling, case),
+                "result": result(binding, spelling),
                 "dialect": _json(dialect(binding, case)),
                 "defaults": _json(defaults(one, binding)),
             }
@@ -73,6 +75,16 @@ def written(one: Adapter, binding: Binding, spelling: Spelling, case: Case) -> s
     call = replace(binding, fixed=said).call(case.inputs, case.params, spelling, case.dtype)
     lines, expression, _ = one.written(replace(call, overwrites=""))
     return "\n".join([*lines, expression])
+
+
+def result(binding: Binding, spelling: Spelling) -> str:
+    """What comes of the call, in words that are the same where the numbers are."""
+    if spelling.meaning == "mean" and binding.rows == "mean":
+        return "mean"  # rows are equally long, so that the mean of their means is the mean
+    if binding.rows is None:
+        return "unreduced" if spelling.meaning == "none" else spelling.meaning
+    over = f"the {binding.rows} over the last axis"
+    return over if spelling.meaning == "none" else f"{spelling.meaning} of {over}"
 
 
 def dialect(binding: Binding, case: Case) -> dict[str, Any]:

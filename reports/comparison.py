@@ -12,7 +12,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from .digest import Row, _records, name, number, plural
-from .render import _code, _prose, _short, templates
+from .page import templates
+from .render import _code, _prose, _short
 from .table import Run, incomplete, rank
 
 if TYPE_CHECKING:
@@ -388,7 +389,7 @@ _SIDE = (
 def comparison_html(comparison: Comparison) -> str:
     """The comparison as one HTML file that loads nothing from anywhere."""
     engine = templates()
-    engine.filters |= {"plural": plural, "short": _short}
+    engine.filters |= {"short": _short}
     return engine.get_template("comparison.html.j2").render(
         comparison=comparison,
         groups={change: groups(comparison, change) for change in comparison.counts},

@@ -38,7 +38,10 @@ CALLABLE = (
 """The columns of callables.csv that a comparison reads."""
 
 KEPT = {
-    "calls": ("framework", "surface", "function", "callable", "call", "dialect", "defaults"),
+    "calls": (
+        *("framework", "surface", "function", "callable"),
+        *("call", "result", "dialect", "defaults"),
+    ),
     "curves": (
         *("framework", "surface", "function", "callable", "dtype", "aspect"),
         *("of", "bins", "ulp", "allowed"),
@@ -354,12 +357,16 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def matrix(table: pd.DataFrame) -> pd.DataFrame:
-    """The most serious verdict of each function on each surface, blank where it has none."""
-    surfaces = table.sort_values(["framework", "surface"])["surface"].unique()
-    worst = table.groupby(["function", "surface"])["verdict"].agg(
+    """The most serious verdict of each function on each surface, blank where it has none.
+
+    A column is a framework and a surface: two frameworks may judge surfaces of the same name.
+    """
+    places = ["framework", "surface"]
+    worst = table.groupby(["function", *places])["verdict"].agg(
         lambda verdicts: min(verdicts, key=VERDICTS.index)
     )
-    return worst.unstack(fill_value="").reindex(columns=surfaces)
+    columns = table.set_index(places).index.unique().sort_values()
+    return worst.unstack(places, fill_value="").reindex(columns=columns)
 
 
 def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
