@@ -82,6 +82,13 @@ class Place:
         return quoted(self.surface) + ("" if self.own else f"@{quoted(self.framework)}")
 
 
+def places_of(pairs: Iterable[tuple[str, str]]) -> list[Place]:
+    """The places of pairs of a framework and a surface, in order."""
+    ordered = sorted(pairs)
+    first = {surface: framework for framework, surface in reversed(ordered)}
+    return [Place(f, s, first[s] == f) for f, s in ordered]
+
+
 @dataclass(frozen=True)
 class Cell:
     """A function on a surface."""
@@ -187,9 +194,7 @@ class Digest:
     @cached_property
     def places(self) -> list[Place]:
         """The columns of the matrix: each surface of each framework."""
-        pairs = [(str(f), str(s)) for f, s in matrix(self.table).columns]
-        first = {surface: framework for framework, surface in reversed(pairs)}
-        return [Place(f, s, first[s] == f) for f, s in pairs]
+        return places_of((str(f), str(s)) for f, s in matrix(self.table).columns)
 
     @cached_property
     def matrix(self) -> dict[str, list[Cell | None]]:

@@ -60,7 +60,7 @@ function difference(name, A, B) {
   if (!left.length && !right.length) return null;
   if (!left.length || !right.length) return { sort: "missing", name, left, right };
   const all = left.flatMap((a) => right.map((b) => compared(a, b)));
-  const better = (one) => ({ agrees: 0, mapped: 1, differs: 2 })[one.sort] * 1e6 + (one.off[0].length + one.off[1].length) * 100 + one.needed.length;
+  const better = (one) => (one.shared.length ? { agrees: 0, mapped: 1, differs: 2 }[one.sort] : 3) * 1e6 + (one.off[0].length + one.off[1].length) * 100 + one.needed.length;
   return { name, left, right, ...all.reduce((best, one) => (better(one) < better(best) ? one : best)) };
 }
 
@@ -113,7 +113,7 @@ function showDifferences() {
   const order = Object.keys(CLASSES);
   const shown = results.filter((r) => !classOf || r.sort === classOf).sort((a, b) => order.indexOf(a.sort) - order.indexOf(b.sort));
   document.getElementById("differ-list").replaceChildren(tally,
-    table(`${A.title} and ${B.title}`, ["function", "", A.title, B.title, "what differs"], shown.map((r) => line(r, A, B)), "differ"));
+    table(`${A.title} and ${B.title}`, ["function", "they", A.title, B.title, "what differs"], shown.map((r) => line(r, A, B)), "differ"));
 }
 
 function chooseDifferences(a, b) {
@@ -142,7 +142,8 @@ function startDifferences() {
     history.replaceState(null, "", `#differences/${A.link}/${B.link}`);
     showDifferences();
   });
-  holder.replaceChildren(form, element("p", { className: "quiet", textContent: RULE }), element("div", { id: "differ-list" }));
+  const older = calls.length ? null : element("p", { className: "notice", textContent: "This run does not say how its callables are called (an older nnconform made it), so what agrees under a mapping cannot be told from what agrees exactly." });
+  holder.replaceChildren(form, element("p", { className: "quiet", textContent: RULE }), ...[older].filter(Boolean), element("div", { id: "differ-list" }));
   holder.hidden = false;
   // a long table that nobody has asked for yet is made when it comes near
   const near = new IntersectionObserver((seen) => {

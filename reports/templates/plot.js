@@ -54,7 +54,7 @@ function plot(title, of, drawn) {
   for (const [sign, exponent] of [...ticks.toReversed().map((e) => [-1, e]), [0, 0], ...ticks.map((e) => [1, e])]) {
     const at = sign ? x(sign, exponent) : left + half;
     svg.append(shape("line", { x1: at, x2: at, y1: top, y2: height - bottom, class: sign ? "grid" : "zero" }));
-    if (at - last < 30) continue;
+    if (at - last < 36) continue;
     last = at;
     svg.append(text([at, height - bottom + 16], sign ? (sign < 0 ? "−" : "") + power(exponent) : "0", { "text-anchor": "middle" }));
   }
