@@ -204,9 +204,7 @@ def gather_kept(folder: str | os.PathLike[str], name: str) -> pd.DataFrame:
         if event.get("event") == name and isinstance(event.get("rows"), list)
         for row in event["rows"]
     ]
-    return pd.DataFrame(rows, columns=[*KEPT[name]], dtype="str").drop_duplicates(
-        ignore_index=True
-    )
+    return pd.DataFrame(rows, columns=[*KEPT[name]], dtype="str").drop_duplicates(ignore_index=True)
 
 
 def load_kept(folder: str | os.PathLike[str], name: str) -> pd.DataFrame:
