@@ -53,8 +53,8 @@ class Curve:
             **{name: identity[name] for name in ROW},
             "of": self.of,
             "bins": " ".join(map(_bin, (places - _SPAN).tolist())),
-            "ulp": _numbers(self._error[places]),
-            "allowed": _numbers(self._allowed[places]),
+            "ulp": _numbers(self._error[places], 3),
+            "allowed": _numbers(self._allowed[places], 2),
         }
 
 
@@ -64,5 +64,5 @@ def _bin(place: int) -> str:
     return f"{'-' if place < 0 else ''}2^{abs(place) - _OFFSET}"
 
 
-def _numbers(values: Iterable[float]) -> str:
-    return " ".join(f"{value:.3g}" for value in values)
+def _numbers(values: Iterable[float], digits: int) -> str:
+    return " ".join(f"{value:.{digits}g}" for value in values)
