@@ -276,6 +276,15 @@ class Digest:
         return sorted(dtypes, key=lambda dtype: rank("dtype", dtype))
 
     @cached_property
+    def _judged(self) -> int:
+        return len({row["dtype"] for row in self.rows} - {""})
+
+    def said_dtypes(self, group: Group) -> str:
+        """The dtypes of a group, in a word where they are all that were judged."""
+        found = group.distinct("dtype")
+        return "all" if len(found) == self._judged > 2 else ", ".join(found)
+
+    @cached_property
     def accuracy(self) -> dict[str, dict[str, list[float | None]]]:
         """By function and framework: the largest error in units of the bound, for each dtype."""
         table: dict[str, dict[str, list[float | None]]] = {}

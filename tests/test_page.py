@@ -298,6 +298,16 @@ def test_a_deep_link(visit: Callable[..., Any], report: str) -> None:
     page.wait_for_function("!document.querySelector('dialog').open")
 
 
+def test_a_link_to_a_section_and_to_a_function(visit: Callable[..., Any], report: str) -> None:
+    page = visit(f"{report}#unexpected", viewport={"width": 1280, "height": 500})
+    heading = page.get_by_role("heading", name="Unexpected")
+    page.wait_for_timeout(100)
+    assert 0 <= heading.bounding_box()["y"] < 200
+    page.evaluate("location.hash = '#gelu'")
+    page.wait_for_function("document.activeElement.getAttribute('href') === '#gelu/keras.ops'")
+    assert 0 <= page.locator("tr[data-function=gelu]").bounding_box()["y"] < 500
+
+
 def test_a_failing_cell_in_detail(visit: Callable[..., Any], report: str) -> None:
     page = visit(report, permissions=["clipboard-read", "clipboard-write"])
     page.locator('#cells a[href="#gelu/torch.nn"]').click()
@@ -358,10 +368,9 @@ def test_all_measurements(visit: Callable[..., Any], report: str) -> None:
     page = visit(report)
     table = page.locator("#rows")
     table.scroll_into_view_if_needed()
-    table.get_by_label("Search the measurements").wait_for()
-    assert "1–13 of 13 measurements" in table.inner_text()
+    table.get_by_text("1–13 of 13 measurements").wait_for()
     table.get_by_label("Search the measurements").fill("gelu float16")
-    assert "1–2 of 2 measurements, out of 13" in table.inner_text()
+    table.get_by_text("1–2 of 2 measurements, out of 13").wait_for()
     table.get_by_role("button", name="error").click()
     assert "123" in table.locator("tbody tr").first.inner_text()
     table.get_by_role("button", name="Worst case and reproducer").first.click()

@@ -17,7 +17,9 @@ function route() {
     } else if (parts.length > 1) {
       const [name, place, dtype] = [decodeURIComponent(parts[0]), placeOf(parts[1]), parts[2] ? decodeURIComponent(parts[2]) : ""];
       if (place && cellRows.has(keyOf(name, place.framework, place.surface))) target = { name, place, dtype };
-    } else if (functions.includes(decodeURIComponent(parts[0])) && !document.getElementById(parts[0])) {
+    } else if (document.getElementById(parts[0])) {
+      document.getElementById(parts[0]).scrollIntoView(); // again: the page has grown since the browser did
+    } else if (functions.includes(decodeURIComponent(parts[0]))) {
       const line = [...cells.querySelectorAll("tr[data-function]")].find((l) => l.dataset.function === decodeURIComponent(parts[0]));
       line.scrollIntoView({ block: "center" });
       line.querySelector("a")?.focus();

@@ -116,9 +116,15 @@ function showDifferences() {
     table(`${A.title} and ${B.title}`, ["function", "they", A.title, B.title, "what differs"], shown.map((r) => line(r, A, B)), "differ"));
 }
 
+// somebody has asked for these, so they are printed, too
+function chosenDifferences() {
+  document.getElementById("differences").dataset.chosen = "";
+  showDifferences();
+}
+
 function chooseDifferences(a, b) {
   [a, b].forEach((place, at) => (sides[at].value = String(places.indexOf(place))));
-  showDifferences();
+  chosenDifferences();
   if (dialog.open) dialog.close();
   document.getElementById("differences").scrollIntoView();
 }
@@ -140,14 +146,10 @@ function startDifferences() {
   form.addEventListener("input", () => {
     const [A, B] = sides.map((select) => places[Number(select.value)]);
     history.replaceState(null, "", `#differences/${A.link}/${B.link}`);
-    showDifferences();
+    chosenDifferences();
   });
   const older = calls.length ? null : element("p", { className: "notice", textContent: "This run does not say how its callables are called (an older nnconform made it), so what agrees under a mapping cannot be told from what agrees exactly." });
   holder.replaceChildren(form, element("p", { className: "quiet", textContent: RULE }), ...[older].filter(Boolean), element("div", { id: "differ-list" }));
   holder.hidden = false;
-  // a long table that nobody has asked for yet is made when it comes near
-  const near = new IntersectionObserver((seen) => {
-    if (seen.some((entry) => entry.isIntersecting) && !document.querySelector("#differ-list").firstChild) showDifferences();
-  }, { rootMargin: "600px" });
-  near.observe(holder);
+  showDifferences();
 }
