@@ -197,6 +197,17 @@ class Digest:
         return places_of((str(f), str(s)) for f, s in matrix(self.table).columns)
 
     @cached_property
+    def shared(self) -> set[str]:
+        """The surfaces that several frameworks judge."""
+        return {place.surface for place in self.places if not place.own}
+
+    def link(self, row: Row) -> str:
+        """The deep link to a measurement's cell and dtype."""
+        at = (row["framework"], row["surface"])
+        (place,) = (p for p in self.places if (p.framework, p.surface) == at)
+        return f"#{quoted(row['function'])}/{place.link}/{quoted(row['dtype'])}"
+
+    @cached_property
     def matrix(self) -> dict[str, list[Cell | None]]:
         """By function: what was found on each of the places, or None."""
         found: dict[tuple[str, str, str], list[Row]] = {}

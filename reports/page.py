@@ -43,9 +43,13 @@ def html(run: Run) -> str:
     from markupsafe import Markup
 
     engine = templates()
-    engine.filters |= {"where": _where, "figures": _figures, "worst_case": worst_case}
     facts, lists = environment(run)
     digest = Digest(run)
+    engine.filters |= {
+        "where": lambda row: _where(row, digest.shared),
+        "figures": _figures,
+        "worst_case": worst_case,
+    }
     code = "\n".join(
         (_TEMPLATES / f"{part}.js").read_text(encoding="utf-8").strip() for part in _SCRIPTS
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -71,7 +71,7 @@ def terminal(run: Run, console: Console) -> None:
         verdict = row["verdict"]
         line = text(f"{SYMBOLS[verdict]} {verdict}", _STYLES[verdict])
         line.append_text(text(f" {row['function']}", "bold"))
-        line.append_text(text(f" {_where(row)}"))
+        line.append_text(text(f" {_where(row, digest.shared)}"))
         line.append_text(text(f"  {figures}" if (figures := _figures(row)[0]) else ""))
         console.print(line, soft_wrap=True)
         if note := row["note"].partition("\n")[0]:
@@ -90,11 +90,12 @@ def _figures(row: Row) -> tuple[str, str]:
     return main if row["error"] == row["error"] else "", ", ".join(said)
 
 
-def _where(row: Row) -> str:
-    """The callable and the circumstances, those that go without saying left out."""
+def _where(row: Row, shared: Container[str] = ()) -> str:
+    """The callable and the circumstances, those that go without saying left out; the framework
+    where the surface is one of those that several ``shared``."""
     circumstances = [row["dtype"], row["aspect"], row["reduction"], row["mode"], row["device"]]
     said = [c for c in circumstances if c and c not in ("none", "eager", "cpu")]
-    return " · ".join([name(row), *said])
+    return " · ".join([name(row), *said, *([row["framework"]] if row["surface"] in shared else [])])
 
 
 # --- Markdown ------------------------------------------------------------------------------
@@ -143,7 +144,7 @@ def _sections(run: Run) -> Iterable[str]:
     if not digest.unexpected:
         yield "Nothing."
     for row in digest.unexpected:
-        yield f"### {SYMBOLS[row['verdict']]} {row['verdict']}: {_prose(_where(row))}"
+        yield f"### {SYMBOLS[row['verdict']]} {row['verdict']}: {_prose(_where(row, digest.shared))}"
         yield ", ".join(filter(None, _figures(row)))
         yield "  \n".join(_prose(line) for line in row["note"].split("\n") if line)
         yield _worst(row)
