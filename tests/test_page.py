@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -398,13 +399,27 @@ def test_light_and_dark(visit: Callable[..., Any], report: str) -> None:
         assert min(page.evaluate(contrast)) > 4.5
 
 
+def pages(pdf: bytes) -> int:
+    return len(re.findall(rb"/Type\s*/Page\b", pdf))
+
+
 def test_it_prints_and_fits_a_phone(visit: Callable[..., Any], report: str) -> None:
     page = visit(report, viewport={"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.emulate_media(media="print")
     assert not page.locator("#filters").is_visible()
     assert page.locator("#cells").is_visible()
-    assert page.pdf().startswith(b"%PDF")
+    table = page.pdf()
+    page.evaluate("location.hash = '#gelu/torch.nn'")
+    page.get_by_role("dialog").wait_for()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("#printed").get_by_text(FAILURE).first.is_visible()
+    assert not page.locator("#cells").is_visible()
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    detail = page.pdf()
+    assert table.startswith(b"%PDF")
+    assert 1 < pages(detail) != pages(table)
+    assert page.locator("#printed").count() == 0
 
 
 def test_hostile_text_stays_text(visit: Callable[..., Any], tmp_path: Path) -> None:

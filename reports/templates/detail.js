@@ -39,6 +39,12 @@ dialog.addEventListener("click", (event) => {
   if (event.target === dialog) dialog.close(); // beside the sheet
 });
 
+// a dialog prints one page at most, so what is printed is a copy of its content
+addEventListener("beforeprint", () => {
+  if (dialog.open) document.body.append(element("div", { id: "printed" }, dialog.firstElementChild.cloneNode(true)));
+});
+addEventListener("afterprint", () => document.getElementById("printed")?.remove());
+
 function openCell({ name, place, dtype }) {
   const all = cellRows.get(keyOf(name, place.framework, place.surface));
   const dtypes = [...new Set(all.map((i) => rows.dtype[i]))].sort((a, b) => rank("dtype", a) - rank("dtype", b));
