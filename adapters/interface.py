@@ -752,11 +752,9 @@ class Adapter(ABC):
 
         return self.execute(call, wrt if gradient else (), upstream)
 
-    def reproducer(self, call: Call, want: str = "", got: str = "", of: str = "") -> str:
-        """A stand-alone script of a few lines that makes the call and prints the value.
-
-        ``of`` names the input whose gradient is printed instead.
-        """
+    def written(self, call: Call) -> tuple[list[str], str, dict[str, str]]:
+        """The call as code, its tensors by their names: the lines that come first, the expression
+        that makes it, and where an object keeps the tensors that those lines put into it."""
 
         def write(value: Any) -> str:
             if isinstance(value, tuple):
@@ -768,13 +766,9 @@ class Adapter(ABC):
         def arguments(args: Iterable[Any], kwargs: Mapping[str, Any]) -> str:
             return ", ".join([*map(write, args), *(f"{k}={write(v)}" for k, v in kwargs.items())])
 
-        lines = [self.preamble]
-        for name, array in call.arrays.items():
-            lines.append(f"{name} = {self.source(array)}")
-            if way := self.arrangements(array.ndim).get(call.arrangement):
-                lines.append(f"{name} = {way.format(x=name)}")
-            lines += [f"{name} = {step.format(x=name)}" for step in call.conversions.get(name, ())]
-        made, variable = call.path, of
+        lines: list[str] = []
+        places: dict[str, str] = {}
+        made = call.path
         if call.constructor is not None:
             made = f"{call.path}({arguments(call.constructor_args, call.constructor)})"
             if call.state:
@@ -783,12 +777,27 @@ class Adapter(ABC):
                     place = re.sub(r"\.(\d+)", r"[\1]", f"module.{attribute}")  # items by number
                     data = self.parameter_data if isinstance(value, Slot) else ""
                     lines.append(f"{place}{data} = {write(value)}")
-                    if isinstance(value, Slot) and value.name == of:
-                        variable = place
+                    if isinstance(value, Slot):
+                        places[value.name] = place
                 made = "module"
-        comment = f"  # got {got}, want {want}" if want else ""
         made = call.expression or f"{made}({arguments(call.args, call.kwargs)})"
-        made = call.result.format(y=made)
+        return lines, call.result.format(y=made), places
+
+    def reproducer(self, call: Call, want: str = "", got: str = "", of: str = "") -> str:
+        """A stand-alone script of a few lines that makes the call and prints the value.
+
+        ``of`` names the input whose gradient is printed instead.
+        """
+        lines = [self.preamble]
+        for name, array in call.arrays.items():
+            lines.append(f"{name} = {self.source(array)}")
+            if way := self.arrangements(array.ndim).get(call.arrangement):
+                lines.append(f"{name} = {way.format(x=name)}")
+            lines += [f"{name} = {step.format(x=name)}" for step in call.conversions.get(name, ())]
+        before, made, places = self.written(call)
+        lines += before
+        variable = places.get(of, of)
+        comment = f"  # got {got}, want {want}" if want else ""
         lines += self.print_gradient(made, variable) if of in call.arrays else [f"print({made})"]
         return "\n".join(lines) + comment
 

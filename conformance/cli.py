@@ -294,19 +294,47 @@ def upgrade(
 
 @cli.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-def report(folder: Path) -> int:
-    """The reports of a run again, from its tables alone."""
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "markdown", "latex", "parquet"]),
+    help="Print the table in this format instead.",
+)
+@click.option(
+    "--columns", metavar="NAMES", default="", help="Of that table: function,dtype,verdict."
+)
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write it there.")
+def report(folder: Path, form: str | None, columns: str, out: Path | None) -> int:
+    """The reports of a run again, from its tables alone; or its table, in another format.
+
+    Exit status: that of the run, 0 nothing unexpected, 1 something failed; 2 wrong usage.
+    """
     from ..reports import RunError, load, write_reports
+    from ..reports.export import export
     from ..reports.table import incomplete
     from .driver import exit_status
 
+    if form is None and (columns or out):
+        raise click.UsageError(f"{'--columns' if columns else '--out'} goes with --format")
+    if form == "parquet" and out is None:
+        raise click.UsageError("--format parquet needs --out FILE: it is no text")
     with _wrong_usage(RunError):
         measured = load(folder)
-    with _wrong_usage(OSError):
-        write_reports(measured)
+        if form is not None:
+            named = [name for part in columns.split(",") if (name := part.strip())]
+            content = export(measured.table, form, named)
+    with _wrong_usage(OSError, RunError):
+        if form is None:
+            write_reports(measured)
+        elif out is not None:
+            out.write_bytes(content)
+            click.echo(f"written: {out}", err=True)
+        else:
+            click.echo(content, nl=False)
     for framework, status in incomplete(measured).items():
         click.echo(f"nnconform: {framework}: {'; '.join(status.splitlines())}", err=True)
-    _show(measured)
+    if form is None:
+        _show(measured)
     return exit_status(measured)
 
 

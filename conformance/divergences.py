@@ -7,15 +7,16 @@ of those rows: otherwise the row's verdict is ``fixed`` and the record is out of
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
 from itertools import chain
 from types import CodeType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from packaging.specifiers import SpecifierSet
@@ -24,6 +25,9 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:  # pytest brings it
     import tomli as tomllib
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 REASONS = ("documented", "undocumented", "bug")
 
@@ -185,3 +189,16 @@ def records() -> tuple[Record, ...]:
     folder = files(__package__).joinpath("divergences")
     texts = sorted((f.name, f.read_text(encoding="utf-8")) for f in folder.iterdir())
     return parse(*(text for name, text in texts if name.endswith(".toml")))
+
+
+def shown(notes: Iterable[str]) -> pd.DataFrame:
+    """What a run keeps of the records that its rows' notes name, for its reports."""
+    import pandas as pd
+
+    from ..reports.table import KEPT
+
+    named = {name for note in notes for name in re.findall(r"^\[(\S+)\] ", note, re.MULTILINE)}
+    columns = list(KEPT["records"])
+    rows = [[getattr(r, column) for column in columns] for r in records() if r.id in named]
+    table = pd.DataFrame(rows, columns=columns, dtype="str")
+    return table.assign(why=table["why"].str.split().str.join(" "))

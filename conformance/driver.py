@@ -193,6 +193,8 @@ def exit_status(run: Run) -> int:
 
 def _prepared(folder: Path) -> Path:
     """An empty run folder: made, or made of an earlier one."""
+    from ..reports.table import KEPT
+
     earlier = folder / "environment.json"
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is not a folder; choose another with --out")
@@ -205,6 +207,7 @@ def _prepared(folder: Path) -> Path:
         for pattern in (
             "measurements.csv",
             "callables.csv",
+            *(f"{name}.csv" for name in KEPT),
             "report.*",
             "journal/*.jsonl",
             "journal/*.log",
@@ -240,12 +243,16 @@ def _write_environment(
 
 def _written(folder: Path, record: dict[str, Any], workers: list[Worker]) -> Run:
     from ..reports import gather, write, write_reports
-    from ..reports.table import Run, gather_callables, write_callables
+    from ..reports.table import Run, gather_callables, gather_kept, write_callables, write_kept
+    from .divergences import shown
 
     _write_environment(folder, record, workers)
     made = Run(folder, gather(folder), record)
     write(made.table, folder)
     write_callables(gather_callables(folder), folder)
+    for name in ("calls", "curves"):
+        write_kept(gather_kept(folder, name), folder, name)
+    write_kept(shown(made.table["note"]), folder, "records")
     outputs.write(outputs.gather(folder), folder)
     record["files"] = digests(folder)
     _write_environment(folder, record, workers)

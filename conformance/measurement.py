@@ -24,6 +24,7 @@ from ..reference.outcome import Outcome
 from . import divergences, outputs
 from .adjudication import Undecided
 from .cases import Case
+from .curves import Curve
 from .error import BOUND, Expected, Judge, ulps
 
 Array = np.ndarray
@@ -174,6 +175,8 @@ class Measurement:
     put: dict[str, dict[str, Any]] = field(default_factory=dict)
     outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     searching: bool = False
+    #: the largest error by where the input lies, for functions of one element
+    curve: Curve | None = None
     #: None before the corpus was judged, then its failure or False
     corpus_failure: AssertionError | bool | None = None
 
@@ -234,6 +237,7 @@ class Measurement:
         self.limited |= limited
         self.bound = max(self.bound, expected.bound)
         self._tally(case, call, wide, expected, distance, error, of, limited)
+        self._draw(case, expected, distance, of)
         if wrong.any():
             if confirmed is None or not wrong[confirmed]:
                 confirmed, said = _where_largest(np.where(wrong, error, -1)), ""
@@ -403,6 +407,28 @@ class Measurement:
                 call,
             )
         self.error = max(self.error, top)
+
+    def _draw(self, case: Case, expected: Expected, distance: Array, of: str) -> None:
+        """Take the errors into the curve, where each result belongs to one element of the input."""
+        subject, kind = self.subject, self.subject.kind
+        name, x = next(iter(case.inputs.items()))
+        if (
+            subject.aspect not in ("value", "gradient")
+            or subject.function.inputs[name].shape != "S"
+            or subject.function.coupled
+            or subject.binding.rows
+            or x.shape != expected.want.shape
+            or not is_float(x)
+            or of not in ("", name)
+        ):
+            return
+        if self.curve is None:
+            self.curve = Curve(name)
+        allowed = expected.tolerance(kind, limited=False)
+        self.curve.add(
+            x.astype(np.float64),
+            *(ulps(d, expected.want, kind) for d in (distance, allowed)),
+        )
 
     def _fail(self, case: Case, call: Call, message: str, worst: Worst) -> None:
         # Hypothesis comes here again while it shrinks: the last one is the smallest

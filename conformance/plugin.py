@@ -130,6 +130,7 @@ def measurement(request: pytest.FixtureRequest) -> Any:
     """The table row that a conformance test measures."""
     from ..adapters.interface import Unavailable
     from .audit import bound
+    from .calls import calls
     from .measurement import Measurement
 
     subject: Subject = request.param
@@ -140,6 +141,7 @@ def measurement(request: pytest.FixtureRequest) -> Any:
         subject.adapter.start()
         if rows.journal is not None:
             rows.write("callables", rows=bound(subject.adapter))
+            rows.write("calls", rows=calls(subject.adapter))
     measured = Measurement(subject)
     try:
         measured.subject = subject.fitted()
@@ -177,6 +179,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         row = found.row()
         rows: Any = pyfuncitem.config.pluginmanager.get_plugin("nnconform-rows")
         rows.keep_outputs(found)
+        if found.curve is not None:
+            rows.write("curves", rows=[found.curve.row(found.subject.identity)])
         rows.keep(pyfuncitem, row)
     if row["verdict"] == "fixed":
         pytest.fail(row["note"].partition("\n")[0], pytrace=False)

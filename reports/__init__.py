@@ -10,7 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .render import html, markdown, terminal, write_reports
+    from .page import html, write_reports
+    from .render import markdown, terminal
     from .table import (
         COLUMNS,
         KEY,
@@ -49,13 +50,13 @@ __all__ = [
     "write_reports",
 ]
 
-_RENDER = {"html", "markdown", "terminal", "write_reports"}
+_PARTS = {"html": ".page", "write_reports": ".page", "markdown": ".render", "terminal": ".render"}
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = import_module(".render" if name in _RENDER else ".table", __name__)
+    module = import_module(_PARTS.get(name, ".table"), __name__)
     return getattr(module, name)
 
 

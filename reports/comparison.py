@@ -11,8 +11,9 @@ from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from .digest import Row, _records, name, number, plural
-from .render import _code, _prose, _short, templates
+from .digest import Place, Row, _records, name, number, places_of, plural
+from .page import templates
+from .render import _code, _prose, _short
 from .table import Run, incomplete, rank
 
 if TYPE_CHECKING:
@@ -195,6 +196,54 @@ def groups(comparison: Comparison, change: str) -> list[Group]:
         key = (row["framework"], row["surface"], row["function"], row["callable"], what)
         found.setdefault(key, []).append(row)
     return [Group(rows) for rows in found.values()]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What changed in a function on a surface; ``change`` is empty where nothing did."""
+
+    measured: bool
+    change: str = ""
+    count: int = 0
+    anchor: str = ""
+    said: str = ""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The functions in which something changed, by the surfaces of both runs."""
+
+    places: list[Place]
+    functions: dict[str, list[Cell]]
+
+
+def overview(comparison: Comparison) -> Overview:
+    """What changed where: the first screen of a comparison."""
+    keys = ["framework", "surface", "function"]
+    both = [
+        set(run.table[keys].itertuples(index=False, name=None))
+        for run in (comparison.old, comparison.new)
+    ]
+    found: dict[tuple[str, str, str], dict[str, tuple[int, str]]] = {}
+    for change in comparison.counts:
+        for index, group in enumerate(groups(comparison, change), 1):
+            framework, surface, function = (str(group.rows[0][key]) for key in keys)
+            changes = found.setdefault((framework, surface, function), {})
+            count, anchor = changes.get(change, (0, f"{change}-{index}"))
+            changes[change] = (count + len(group.rows), anchor)
+    places = places_of({(f, s) for f, s, _ in (*both[0], *both[1], *found)})
+
+    def cell(place: Place, function: str) -> Cell:
+        key = (place.framework, place.surface, function)
+        changes = found.get(key, {})
+        if not changes:
+            return Cell(all(key in side for side in both))
+        change, (count, anchor) = next(iter(changes.items()))
+        said = ", ".join(f"{times:,} {word}" for word, (times, _) in changes.items())
+        return Cell(True, change, count, anchor, said)
+
+    functions = sorted({function for *_, function in found})
+    return Overview(places, {f: [cell(place, f) for place in places] for f in functions})
 
 
 def render(comparison: Comparison, form: str, fail_on: Sequence[str] = ()) -> str:
@@ -388,9 +437,10 @@ _SIDE = (
 def comparison_html(comparison: Comparison) -> str:
     """The comparison as one HTML file that loads nothing from anywhere."""
     engine = templates()
-    engine.filters |= {"plural": plural, "short": _short}
+    engine.filters |= {"short": _short}
     return engine.get_template("comparison.html.j2").render(
         comparison=comparison,
+        overview=overview(comparison),
         groups={change: groups(comparison, change) for change in comparison.counts},
         meanings=MEANINGS,
         symbols=_SYMBOLS,

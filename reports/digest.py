@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from .table import UNEXPECTED, VERDICTS, Run, matrix, rank, summary, unexpected
 
@@ -62,6 +63,79 @@ class Group:
         return re.sub(r"[^\w.-]+", "-", f"known-{self.rows[0]['framework']}-{self.title}")
 
 
+@dataclass(frozen=True)
+class Place:
+    """A column of the matrix; ``own`` unless a framework before it judges the same surface."""
+
+    framework: str
+    surface: str
+    own: bool = True
+
+    @property
+    def title(self) -> str:
+        """The surface, and the framework where the surface alone would be taken for another's."""
+        return self.surface if self.own else f"{self.surface} ({self.framework})"
+
+    @property
+    def link(self) -> str:
+        """How a deep link names it."""
+        return quoted(self.surface) + ("" if self.own else f"@{quoted(self.framework)}")
+
+
+def places_of(pairs: Iterable[tuple[str, str]]) -> list[Place]:
+    """The places of pairs of a framework and a surface, in order."""
+    ordered = sorted(pairs)
+    first = {surface: framework for framework, surface in reversed(ordered)}
+    return [Place(f, s, first[s] == f) for f, s in ordered]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A function on a surface."""
+
+    rows: list[Row]
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """How many of each verdict, the most serious first."""
+        found = [row["verdict"] for row in self.rows]
+        return {verdict: found.count(verdict) for verdict in VERDICTS if verdict in found}
+
+    @property
+    def verdict(self) -> str:
+        """The most serious."""
+        return next(iter(self.counts))
+
+    @cached_property
+    def error(self) -> float:
+        """The largest error among the numbers that are right; NaN where there are none."""
+        return max((row["error"] for row in self.rows if exact(row)), default=math.nan)
+
+    @property
+    def grade(self) -> int:
+        """How exact that is: 1 within one unit of roundoff, 2 within half the bound, 3 within the
+        bound, 4 beyond it; 0 where nothing was measured."""
+        bound = max(row["bound"] for row in self.rows)
+        if math.isnan(self.error):
+            return 0
+        return 1 + sum(self.error > limit for limit in (1, bound / 2, bound))
+
+    @property
+    def said(self) -> str:
+        """The cell in words."""
+        counts = ", ".join(f"{count:,} {verdict}" for verdict, count in self.counts.items())
+        return counts + (f"; error {number(self.error)}" if self.grade else "")
+
+
+def exact(row: Row) -> bool:
+    """Whether the error of a row is that of numbers, all of them right."""
+    return (
+        row["aspect"] in ("value", "gradient", "reduction")
+        and row["verdict"] in ("pass", "limited")
+        and math.isfinite(row["error"])
+    )
+
+
 class Digest:
     """The parts of a report on ``run``."""
 
@@ -76,6 +150,11 @@ class Digest:
     def frameworks(self) -> list[str]:
         """Each framework with its version."""
         return sorted({f"{row['framework']} {row['version']}".strip() for row in self.rows})
+
+    @cached_property
+    def versions(self) -> dict[str, str]:
+        """The version of each framework."""
+        return {row["framework"]: row["version"] for row in self.rows}
 
     @cached_property
     def headline(self) -> str:
@@ -113,23 +192,48 @@ class Digest:
         return _records(summary(self.table))
 
     @cached_property
-    def surfaces(self) -> list[str]:
-        return list(matrix(self.table).columns)
+    def places(self) -> list[Place]:
+        """The columns of the matrix: each surface of each framework."""
+        return places_of((str(f), str(s)) for f, s in matrix(self.table).columns)
 
     @cached_property
-    def matrix(self) -> dict[str, list[str]]:
-        """By function: the most serious verdict on each of the surfaces, or an empty text."""
-        table = matrix(self.table)
-        return {str(f): [str(v) for v in row] for f, *row in table.itertuples(name=None)}
+    def shared(self) -> set[str]:
+        """The surfaces that several frameworks judge."""
+        return {place.surface for place in self.places if not place.own}
+
+    def link(self, row: Row) -> str:
+        """The deep link to a measurement's cell and dtype."""
+        at = (row["framework"], row["surface"])
+        (place,) = (p for p in self.places if (p.framework, p.surface) == at)
+        return f"#{quoted(row['function'])}/{place.link}/{quoted(row['dtype'])}"
 
     @cached_property
-    def counts(self) -> dict[tuple[str, str], dict[str, int]]:
-        """By function and surface: how many of each verdict, the most serious first."""
-        counts: dict[tuple[str, str], dict[str, int]] = {}
-        for row in sorted(self.rows, key=lambda row: VERDICTS.index(row["verdict"])):
-            cell = counts.setdefault((row["function"], row["surface"]), {})
-            cell[row["verdict"]] = cell.get(row["verdict"], 0) + 1
-        return counts
+    def matrix(self) -> dict[str, list[Cell | None]]:
+        """By function: what was found on each of the places, or None."""
+        found: dict[tuple[str, str, str], list[Row]] = {}
+        for row in self.rows:
+            found.setdefault((row["function"], row["framework"], row["surface"]), []).append(row)
+        return {
+            function: [
+                Cell(rows) if (rows := found.get((function, p.framework, p.surface))) else None
+                for p in self.places
+            ]
+            for function in sorted({row["function"] for row in self.rows})
+        }
+
+    @cached_property
+    def kinds(self) -> dict[str, list[str]]:
+        """The functions of each kind."""
+        kinds: dict[str, dict[str, None]] = {}
+        for row in self.rows:
+            kinds.setdefault(row["kind"], {})[row["function"]] = None
+        return {kind: sorted(kinds[kind]) for kind in sorted(kinds)}
+
+    @cached_property
+    def totals(self) -> dict[str, int]:
+        """How many measurements have each verdict; none of zero."""
+        counts = {v: sum(row["verdict"] == v for row in self.rows) for v in VERDICTS}
+        return {verdict: count for verdict, count in counts.items() if count}
 
     @cached_property
     def unexpected(self) -> list[Row]:
@@ -181,6 +285,15 @@ class Digest:
     def dtypes(self) -> list[str]:
         dtypes = {row["dtype"] for row in self._accurate()}
         return sorted(dtypes, key=lambda dtype: rank("dtype", dtype))
+
+    @cached_property
+    def _judged(self) -> int:
+        return len({row["dtype"] for row in self.rows} - {""})
+
+    def said_dtypes(self, group: Group) -> str:
+        """The dtypes of a group, in a word where they are all that were judged."""
+        found = group.distinct("dtype")
+        return "all" if len(found) == self._judged > 2 else ", ".join(found)
 
     @cached_property
     def accuracy(self) -> dict[str, dict[str, list[float | None]]]:
@@ -247,6 +360,11 @@ def number(value: float | None, digits: int = 3) -> str:
     if "e" in text and 1 <= abs(value) < 1e5:
         text = f"{value:.0f}"
     return text
+
+
+def quoted(text: str) -> str:
+    """The text as a part of a deep link."""
+    return quote(text, "")
 
 
 def plural(count: int, noun: str) -> str:

@@ -195,8 +195,9 @@ def _defaults(found: Guide | None) -> Iterator[str]:
     if found["same"] is None:
         yield f"**With their defaults** they cannot be called alike: {why}."
     elif found["same"]:
-        yield f"**With their {'other ' if found['must'] else ''}defaults** both give the same here" + (
-            f", though the defaults are not: {why}." if why else "."
+        yield (
+            f"**With their {'other ' if found['must'] else ''}defaults** both give the same here"
+            + (f", though the defaults are not: {why}." if why else ".")
         )
     else:
         yield (

@@ -1,13 +1,11 @@
-"""A run for people: on a terminal, as Markdown, as one HTML file."""
+"""A run for people: on a terminal and as Markdown; :mod:`.page` is the HTML."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from itertools import groupby
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .digest import (
     MEANINGS,
@@ -20,10 +18,9 @@ from .digest import (
     plural,
     worst_case,
 )
-from .table import COUNTS, NUMBERS, VERDICTS, Run, replace
+from .table import VERDICTS, Run
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
     from rich.console import Console
 
 _STYLES = {
@@ -37,15 +34,6 @@ _STYLES = {
 }
 _SHOWN = 50  # unexpected rows on a terminal; the report has them all
 _SPAN = re.compile(r"(`[^`]+`)|(https?://[^\s<>\"'`|\])]+[^\s<>\"'`|\]).,;:!?])")
-_TEMPLATES = Path(__file__).parent / "templates"
-
-
-def write_reports(run: Run) -> list[Path]:
-    """Write report.md and report.html into the run's folder and return their paths."""
-    paths = [run.folder / "report.md", run.folder / "report.html"]
-    for path, render in zip(paths, (markdown, html), strict=True):
-        replace(path, render(run))
-    return paths
 
 
 # --- terminal ------------------------------------------------------------------------------
@@ -83,7 +71,7 @@ def terminal(run: Run, console: Console) -> None:
         verdict = row["verdict"]
         line = text(f"{SYMBOLS[verdict]} {verdict}", _STYLES[verdict])
         line.append_text(text(f" {row['function']}", "bold"))
-        line.append_text(text(f" {_where(row)}"))
+        line.append_text(text(f" {_where(row, digest.shared)}"))
         line.append_text(text(f"  {figures}" if (figures := _figures(row)[0]) else ""))
         console.print(line, soft_wrap=True)
         if note := row["note"].partition("\n")[0]:
@@ -102,11 +90,12 @@ def _figures(row: Row) -> tuple[str, str]:
     return main if row["error"] == row["error"] else "", ", ".join(said)
 
 
-def _where(row: Row) -> str:
-    """The callable and the circumstances, those that go without saying left out."""
+def _where(row: Row, shared: Container[str] = ()) -> str:
+    """The callable and the circumstances, those that go without saying left out; the framework
+    where the surface is one of those that several ``shared``."""
     circumstances = [row["dtype"], row["aspect"], row["reduction"], row["mode"], row["device"]]
     said = [c for c in circumstances if c and c not in ("none", "eager", "cpu")]
-    return " · ".join([name(row), *said])
+    return " · ".join([name(row), *said, *([row["framework"]] if row["surface"] in shared else [])])
 
 
 # --- Markdown ------------------------------------------------------------------------------
@@ -144,10 +133,10 @@ def _sections(run: Run) -> Iterable[str]:
     yield "## Functions and surfaces"
     yield "The most serious verdict of each function on each surface."
     yield _table(
-        ["function", *map(_code, digest.surfaces)],
+        ["function", *(_code(place.title) for place in digest.places)],
         [
-            [_code(function), *(f"{SYMBOLS[v]} {v}" if v else "" for v in verdicts)]
-            for function, verdicts in digest.matrix.items()
+            [_code(function), *(f"{SYMBOLS[c.verdict]} {c.verdict}" if c else "" for c in cells)]
+            for function, cells in digest.matrix.items()
         ],
     )
 
@@ -155,7 +144,7 @@ def _sections(run: Run) -> Iterable[str]:
     if not digest.unexpected:
         yield "Nothing."
     for row in digest.unexpected:
-        yield f"### {SYMBOLS[row['verdict']]} {row['verdict']}: {_prose(_where(row))}"
+        yield f"### {SYMBOLS[row['verdict']]} {row['verdict']}: {_prose(_where(row, digest.shared))}"
         yield ", ".join(filter(None, _figures(row)))
         yield "  \n".join(_prose(line) for line in row["note"].split("\n") if line)
         yield _worst(row)
@@ -319,79 +308,3 @@ def _spans(
         parts.append(code(found[1][1:-1]) if found[1] else link(found[2]))
         at = found.end()
     return "".join([*parts, plain(text[at:])])
-
-
-# --- HTML ----------------------------------------------------------------------------------
-
-
-def html(run: Run) -> str:
-    """The report as one HTML file that loads nothing from anywhere."""
-    from markupsafe import Markup, escape
-
-    def prose(text: str) -> Markup:
-        link = '<a href="{0}" rel="noopener noreferrer">{0}</a>'
-        return Markup(
-            _spans(
-                text,
-                lambda part: str(escape(part)),
-                lambda part: str(Markup("<code>{}</code>").format(part)),
-                lambda part: str(Markup(link).format(part)),
-            )
-        )
-
-    engine = templates()
-    engine.filters |= {
-        "number": number,
-        "plural": plural,
-        "prose": prose,
-        "where": _where,
-        "figures": _figures,
-        "name": name,
-        "worst_case": worst_case,
-    }
-    facts, lists = environment(run)
-    digest = Digest(run)
-    return engine.get_template("report.html.j2").render(
-        digest=digest,
-        data=Markup(_embedded(run)),
-        facts=facts,
-        lists=lists,
-        created=run.environment.get("created", ""),
-        explanation=_explanation(digest),
-        accuracy=_ACCURACY,
-        meanings=MEANINGS,
-        symbols=SYMBOLS,
-        verdicts=VERDICTS,
-    )
-
-
-def templates() -> Environment:
-    """The HTML templates: what is put into them is escaped, and must be there."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    return Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _embedded(run: Run) -> str:
-    """The table as JSON that can stand in a script element."""
-
-    def value(column: str, cell: Any) -> Any:
-        if column not in NUMBERS:
-            return cell
-        return None if cell != cell else str(cell) if abs(cell) == float("inf") else cell
-
-    columns = {
-        column: [value(column, cell) for cell in cells.tolist()]
-        for column, cells in ((str(name), run.table[name]) for name in run.table)
-    }
-    data = {"numbers": [*COUNTS, *NUMBERS], "verdicts": VERDICTS, "columns": columns}
-    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for character in "<>&":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text

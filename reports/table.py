@@ -37,6 +37,19 @@ CALLABLE = (
 )
 """The columns of callables.csv that a comparison reads."""
 
+KEPT = {
+    "calls": (
+        *("framework", "surface", "function", "callable"),
+        *("call", "result", "dialect", "defaults"),
+    ),
+    "curves": (
+        *("framework", "surface", "function", "callable", "dtype", "aspect"),
+        *("of", "bins", "ulp", "allowed"),
+    ),
+    "records": ("id", "reason", "why", "link", "evidence"),
+}
+"""What a run keeps for its reports beside the measurements: the tables, one file each, and their columns."""
+
 VERDICTS = ("crash", "fail", "fixed", "known", "limited", "unsupported", "pass")
 """The verdicts, the most serious first."""
 
@@ -181,6 +194,46 @@ def write_callables(table: pd.DataFrame, folder: str | os.PathLike[str]) -> Path
     return path
 
 
+def gather_kept(folder: str | os.PathLike[str], name: str) -> pd.DataFrame:
+    """The table of `KEPT` of that name, as ``folder``'s journal has it; all of it text."""
+    import pandas as pd
+
+    rows = [
+        {column: _tidy(column, row.get(column)) for column in KEPT[name]}
+        for event in journal(folder)
+        if event.get("event") == name and isinstance(event.get("rows"), list)
+        for row in event["rows"]
+    ]
+    return pd.DataFrame(rows, columns=[*KEPT[name]], dtype="str").drop_duplicates(ignore_index=True)
+
+
+def load_kept(folder: str | os.PathLike[str], name: str) -> pd.DataFrame:
+    """The table of `KEPT` of that name, or of the journal of a run cut short; no rows where a run,
+    as older ones did, kept none.
+
+    Raises `RunError` where the file is damaged.
+    """
+    import pandas as pd
+
+    path = Path(folder, f"{name}.csv")
+    if not path.exists():
+        return gather_kept(folder, name)
+    try:
+        table = pd.read_csv(path, dtype="str", na_filter=False, index_col=False, encoding="utf-8")
+    except (ValueError, OSError) as error:
+        raise RunError(f"{path}: cannot be read as CSV ({error})") from error
+    if missing := [column for column in KEPT[name] if column not in table]:
+        raise RunError(f"{path}: lacks the columns {', '.join(missing)}")
+    return table.fillna("")
+
+
+def write_kept(table: pd.DataFrame, folder: str | os.PathLike[str], name: str) -> Path:
+    """Write the table of `KEPT` of that name into ``folder``, all or nothing; its path."""
+    path = Path(folder, f"{name}.csv")
+    replace(path, table.to_csv(index=False, lineterminator="\n"))
+    return path
+
+
 def write(table: pd.DataFrame, folder: str | os.PathLike[str]) -> Path:
     """Write ``table`` to ``folder``/measurements.csv, all or nothing, and return that path."""
     path = Path(folder, _MEASUREMENTS)
@@ -302,12 +355,16 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def matrix(table: pd.DataFrame) -> pd.DataFrame:
-    """The most serious verdict of each function on each surface, blank where it has none."""
-    surfaces = table.sort_values(["framework", "surface"])["surface"].unique()
-    worst = table.groupby(["function", "surface"])["verdict"].agg(
+    """The most serious verdict of each function on each surface, blank where it has none.
+
+    A column is a framework and a surface: two frameworks may judge surfaces of the same name.
+    """
+    places = ["framework", "surface"]
+    worst = table.groupby(["function", *places])["verdict"].agg(
         lambda verdicts: min(verdicts, key=VERDICTS.index)
     )
-    return worst.unstack(fill_value="").reindex(columns=surfaces)
+    columns = table.set_index(places).index.unique().sort_values()
+    return worst.unstack(places, fill_value="").reindex(columns=columns)
 
 
 def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -16,10 +16,14 @@ import pandas as pd
 import pytest
 
 from nnconform import load
+from nnconform.reports.table import load_kept
 
 from .planting import nnconform, plant, python, run
 
-FILES = ("environment.json", "measurements.csv", "report.html", "report.md")
+FILES = (
+    *("environment.json", "measurements.csv", "callables.csv"),
+    *("calls.csv", "curves.csv", "records.csv", "report.html", "report.md"),
+)
 FRAMEWORKS = {"torch", "tensorflow", "keras", "jax"}
 
 
@@ -65,6 +69,19 @@ def test_a_run_folder_is_complete(misbehaved: Misbehaved) -> None:
     assert environment["frameworks"] == {"planted": {"version": "1.2.3", "status": "complete"}}
     assert environment["duration_s"] > 0
     assert {"bound", "corpus", "longdouble", "python", "platform", "cpu"} <= set(environment)
+
+
+def test_a_run_keeps_what_its_report_shows(misbehaved: Misbehaved) -> None:
+    calls = load_kept(misbehaved.folder, "calls")
+    assert {"planted.sound(x)", "planted.any_keyword(x, alpha=1.0)"} <= {*calls["call"]}
+    assert not calls["callable"].isin(["newer", "older"]).any(), "not in this version"
+    curves = load_kept(misbehaved.folder, "curves").set_index(["callable", "aspect"])
+    assert {("sound", "value"), ("wrong", "value")} <= {*curves.index}
+    largest = [
+        max(map(float, curves.loc[(name, "value"), "ulp"].split())) for name in ("sound", "wrong")
+    ]
+    assert largest[0] < 1e3 < largest[1], "1 % is 1.7e5 ULP"
+    assert load_kept(misbehaved.folder, "records").empty
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import hashlib
 import io
 import json
 import math
@@ -38,65 +41,9 @@ from nnconform.reports import (
     write_reports,
 )
 from nnconform.reports.digest import Digest, name, notes, number, worst_case
+from nnconform.reports.table import KEPT, gather_kept, load_kept, write_kept
 
-HOSTILE = [
-    "<script>alert(1)</script>",
-    "</script><img src=x onerror=alert(1)>",
-    "[red]markup[/red] [link=https://evil.example]x[/link]",
-    "a|b `c` ``d`` *e* __f__ [g](https://evil.example) &amp; {{ 7*7 }} {% raw %}",
-    "quote \" and ' and , and ; and\ttab",
-    "two\nlines\n\nand a blank one",
-    "=1+1",
-    "NA",
-    "nan",
-    "  spaces around  ",
-    "Ünïcödé 🧪 ∞",
-]
-
-
-def row(**values: Any) -> dict[str, Any]:
-    return {
-        "function": "gelu",
-        "kind": "activation",
-        "framework": "torch",
-        "surface": "torch.nn.functional",
-        "callable": "gelu",
-        "version": "2.13.0",
-        "device": "cpu",
-        "mode": "eager",
-        "dtype": "float32",
-        "aspect": "value",
-        "reduction": "none",
-        "cases": 12,
-        "points": 3456,
-        "max_abs": 1.5e-7,
-        "max_rel": 2.5e-7,
-        "max_ulp": 3.0,
-        "error": 2.0,
-        "bound": 8.0,
-        "tolerance": 1e-6,
-        "verdict": "pass",
-        "worst": '{"inputs": {"x": [0.5]}, "params": {}, "want": [0.25], "got": [0.26]}',
-        "reproducer": "import torch\nprint(torch.tensor(0.5))",
-        "note": "",
-        **values,
-    }
-
-
-def rows() -> list[dict[str, Any]]:
-    """A small run with every verdict and aspect in it."""
-    return [
-        row(),
-        row(dtype="float64", error=0.5),
-        row(dtype="float16", verdict="limited", error=40.0, note="1 + erf(x) cancels"),
-        row(dtype="bfloat16", verdict="unsupported", error=None, note="no kernel for 'BFloat16'"),
-        row(aspect="gradient", verdict="known", error=1e5, note="[torch-tail] The tail is lost."),
-        row(aspect="special", verdict="known", error=math.inf, note="[torch-nan] NaN in, 0 out."),
-        row(aspect="invalid", note="raises TypeError: expected a tensor", error=None),
-        row(surface="torch.nn", callable="GELU"),
-        row(surface="torch.nn", callable="GELU", dtype="float16", verdict="fail", error=123.4),
-        row(framework="keras", surface="keras.losses", function="huber", callable="Huber"),
-    ]
+from .rows import HOSTILE, row, rows
 
 
 @pytest.fixture
@@ -321,9 +268,46 @@ def test_the_summary_counts_every_row_once(run: Run) -> None:
 
 def test_the_matrix_shows_the_most_serious_verdict(run: Run) -> None:
     table = matrix(run.table)
-    assert [*table.columns] == ["keras.losses", "torch.nn", "torch.nn.functional"]
+    assert [*table.columns] == [
+        ("keras", "keras.losses"),
+        ("torch", "torch.nn"),
+        ("torch", "torch.nn.functional"),
+    ]
     assert [*table.loc["gelu"]] == ["", "fail", "known"]
     assert [*table.loc["huber"]] == ["pass", "", ""]
+
+
+def test_the_matrix_keeps_frameworks_that_judge_the_same_surface_apart() -> None:
+    found = digest(
+        row(framework="keras", surface="keras.ops", verdict="fail"),
+        row(framework="keras-torch", surface="keras.ops"),
+        row(),
+    )
+    assert [place.title for place in found.places] == [
+        *("keras.ops", "keras.ops (keras-torch)", "torch.nn.functional")
+    ]
+    assert [place.link for place in found.places][:2] == ["keras.ops", "keras.ops@keras-torch"]
+    assert [c.verdict for c in found.matrix["gelu"] if c] == ["fail", "pass", "pass"]
+    assert "### ✗ fail: keras.ops.gelu · float32 · value · keras\n" in markdown(found.run)
+
+
+@pytest.mark.parametrize(
+    ("error", "grade"), [(0.0, 1), (1.0, 1), (1.5, 2), (4.0, 2), (7.9, 3), (8.0, 3), (40.0, 4)]
+)
+def test_how_exact_a_cell_is(error: float, grade: int) -> None:
+    wrong = [
+        row(dtype="float16", verdict="known", error=1e9),
+        row(dtype="float64", error=math.inf),
+        row(aspect="special", error=1e3),
+    ]
+    (cell,) = digest(row(error=error, verdict="limited" if error > 8 else "pass"), *wrong).matrix[
+        "gelu"
+    ]
+    assert cell is not None
+    assert (cell.error, cell.grade) == (error, grade)
+    (nothing,) = digest(*wrong).matrix["gelu"]
+    assert nothing is not None
+    assert nothing.grade == 0
 
 
 def test_the_unexpected_come_most_serious_first() -> None:
@@ -504,8 +488,17 @@ class Page(HTMLParser):
 
 
 def embedded(text: str) -> dict[str, Any]:
-    (found,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)
-    return json.loads(found)
+    """What a page has embedded, its columns as lists of cells."""
+    (found,) = re.findall(
+        r'<script type="application/octet-stream" id="data">(.*?)</script>', text, re.S
+    )
+    content = json.loads(gzip.decompress(base64.b64decode(found, validate=True)))
+    for part in ("measurements", *KEPT):
+        content[part] = {
+            column: [cells["values"][at] for at in cells["at"]] if "at" in cells else cells
+            for column, cells in content[part].items()
+        }
+    return content
 
 
 def test_html_loads_nothing(run: Run) -> None:
@@ -520,22 +513,31 @@ def test_html_loads_nothing(run: Run) -> None:
         assert tag == "a" or "href" not in attributes
     style, script = page.texts["style"], text.rpartition("<script>")[2]
     assert not re.search(r"url\(|@import|https?:", style)
-    assert not re.search(r"fetch|XMLHttp|import\(|https?:|innerHTML|eval\(", script)
+    assert not re.search(r"fetch|XMLHttp|import\(|innerHTML|eval\(", script)
     assert page.tags("html")[0]["lang"] == "en"
     (policy,) = [m["content"] for m in page.tags("meta") if "http-equiv" in m]
     assert policy
     assert policy.startswith("default-src 'none';")
+    code = script.partition("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+    assert policy.endswith(f"script-src 'sha256-{digest}'")
 
 
 def test_html_tables_can_be_read_aloud(run: Run) -> None:
     text = html(run)
     for table in re.findall(r"<table.*?</table>", text, re.S):
-        assert re.match(r"<table[^>]*>\s*<caption>\S", table)
+        assert re.match(r"<table[^>]*>\s*<caption[^>]*>\S", table)
         assert not re.search(r"<th(?! scope=)\b(?!ead)", table)
     page = Page(text)
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(set(ids)) == len(ids)
     targets = [str(a["href"])[1:] for a in page.tags("a") if str(a["href"]).startswith("#")]
+    deep = {target for target in targets if "/" in target}
+    assert deep == {
+        *("gelu/torch.nn", "gelu/torch.nn/float16", "gelu/torch.nn.functional"),
+        "huber/keras.losses",
+    }
+    targets = sorted({*targets} - deep)
     assert targets
     assert set(targets) <= set(ids)
 
@@ -560,15 +562,45 @@ def test_hostile_text_stays_text_in_html(hostile: str) -> None:
     tags = {tag for tag, _ in Page(text).elements}
     assert tags <= {tag for tag, _ in Page(harmless).elements} | {"a", "code"}
     assert len(re.findall("<script", text)) == 2
-    assert set(embedded(text)["columns"]["function"]) == {hostile}
+    assert set(embedded(text)["measurements"]["function"]) == {hostile}
 
 
 def test_html_holds_the_whole_table(run: Run) -> None:
     data = embedded(html(run))
-    assert list(data["columns"]) == list(COLUMNS)
-    errors = [math.nan if e is None else float(e) for e in data["columns"].pop("error")]
+    table = data["measurements"]
+    assert data["order"] == list(COLUMNS)
+    assert set(table) == {*COLUMNS, "case"} - {"worst", "reproducer"}
+    errors = [math.nan if e is None else float(e) for e in table["error"]]
     assert errors == pytest.approx([*run.table["error"]], nan_ok=True)
-    assert data["columns"]["note"] == [*run.table["note"]]
+    assert table["note"] == [*run.table["note"]]
+    cases = [[w, r] for w, r in zip(run.table["worst"], run.table["reproducer"], strict=True)]
+    assert table["case"] == cases
+
+
+def test_what_a_run_keeps_for_its_reports(tmp_path: Path) -> None:
+    kept = {part: {column: f"{column} <{part}>" for column in KEPT[part]} for part in KEPT}
+    record(
+        tmp_path,
+        "a.jsonl",
+        {"event": "row", "test": "t", "row": row()},
+        *({"event": part, "rows": [cells, cells]} for part, cells in kept.items()),
+        {"event": "calls", "rows": None},
+    )
+    for part, cells in kept.items():
+        assert load_kept(tmp_path, part).to_dict("records") == [cells]
+        write_kept(gather_kept(tmp_path, part), tmp_path, part)
+    record(tmp_path, "a.jsonl", {"event": "row", "test": "t", "row": row()})
+    data = embedded(html(load(tmp_path)))
+    for part, cells in kept.items():
+        assert data[part] == {column: [text] for column, text in cells.items()}
+    (tmp_path / "curves.csv").write_text("framework,surface\n")
+    with pytest.raises(RunError, match=r"curves.csv: lacks the columns function"):
+        html(load(tmp_path))
+
+
+def test_an_older_run_still_renders(run: Run) -> None:
+    data = embedded(html(run))
+    assert [data[part]["id" if part == "records" else "function"] for part in KEPT] == [[], [], []]
 
 
 def test_links_and_code_in_notes() -> None:
