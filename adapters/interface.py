@@ -25,7 +25,7 @@ from typing import Any, ClassVar, Literal, Union
 import numpy as np
 
 from ..reference import catalogue
-from ..reference.floats import Float, float_of, is_float
+from ..reference.floats import DTYPES, Float, float_of, is_float
 from ..reference.function import Domain, Function
 from ..reference.outcome import Outcome
 from ..reference.reductions import Rows
@@ -169,6 +169,7 @@ class Binding:
     no_gradient : inputs that the callable is documented not to differentiate, with the reason.
     inplace : whether it overwrites its first input with the result.
     expression : what is computed, where it is no single call: see :func:`compose`.
+    dtypes : those in which it is offered; a framework says of a callable by itself what it refuses.
     """
 
     function: str
@@ -199,6 +200,7 @@ class Binding:
     no_gradient: Mapping[str, str] = field(default_factory=dict)
     inplace: bool = False
     expression: str = ""
+    dtypes: tuple[str, ...] = DTYPES
     surface: Surface = Surface("")
 
     @property
@@ -380,11 +382,13 @@ def compose(
     domains: Mapping[str, Domain] = NOTHING,
     min_rank: int = 0,
     max_rank: int = 4,
+    dtypes: str = " ".join(DTYPES),
 ) -> Binding:
     """A function that a framework has no callable for, as people write it there with others.
 
     ``compose("hinge", "torch.relu(1 - input * target)")``: inputs stand by their canonical names,
-    parameters as ``{name}``. It gives the unreduced losses. The options are those of :func:`bind`.
+    parameters as ``{name}``. It gives the unreduced losses. ``dtypes`` are those in which it computes
+    the function to within the bound; the other options are those of :func:`bind`.
     """
     described = catalogue()[function]
     words = set(re.findall(r"[A-Za-z_]\w*", expression))
@@ -401,6 +405,7 @@ def compose(
         max_rank=max_rank,
         label=expression,
         expression=expression,
+        dtypes=tuple(dtypes.split()),
     )
 
 
@@ -777,7 +782,11 @@ class Adapter(ABC):
                         variable = place
                 made = "module"
         comment = f"  # got {got}, want {want}" if want else ""
-        made = call.expression or f"{made}({arguments(call.args, call.kwargs)})"
+        made = (
+            f"({call.expression})"
+            if call.expression
+            else f"{made}({arguments(call.args, call.kwargs)})"
+        )
         made = call.result.format(y=made)
         lines += self.print_gradient(made, variable) if of in call.arrays else [f"print({made})"]
         return "\n".join(lines) + comment
