@@ -17,6 +17,8 @@ CURVED = between(0, 16, 4.0, 1.0, 0.25, open_low=True)
 SLOPED = between(0, 100, 1.0, 0.5, 2.0, open_low=True)
 #: eps of distances that keep them from 0, where a root is infinitely steep
 APART = between(0, 0.01, 1e-6, open_low=True)
+#: eps of cosines that keep lengths from 0
+FLOORED = between(0, 4, 1e-8, 1e-3, 4.0, open_low=True)
 #: classes along the last axis
 LAST = {"axis": -1}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..dialects import SMOOTH, epsilon, to_epsilon, within_epsilon
 from ..interface import Binding, compose
-from . import APART, BUT_FLOAT16, COSINE_EPSILON, CURVED, EVERY, FOCUS, LAST, SLOPED, WIDE
+from . import APART, BUT_FLOAT16, COSINE_EPSILON, CURVED, EVERY, FLOORED, FOCUS, LAST, SLOPED, WIDE
 
 ACTIVATIONS: tuple[Binding, ...] = (
     compose("linear", "tf.identity(x)"),
@@ -220,6 +220,7 @@ _MASKS: tuple[Binding, ...] = tuple(
             f"1 - 2 * tf.reduce_sum(input * target{axes})"
             f" / (tf.reduce_sum(input + target{axes}) + 1e-7)",
             dialect={"epsilon": epsilon, **given},
+            min_rank=2,
             dtypes=BUT_FLOAT16,
         ),
         compose(
@@ -228,6 +229,7 @@ _MASKS: tuple[Binding, ...] = tuple(
             f" / (found + {{alpha}} * tf.reduce_sum(input * (1 - target){axes})"
             f" + {{beta}} * tf.reduce_sum((1 - input) * target{axes}) + 1e-7)",
             dialect={"epsilon": epsilon, **given},
+            min_rank=2,
             dtypes=BUT_FLOAT16,
         ),
     )
@@ -238,6 +240,7 @@ _EMBEDDINGS: tuple[Binding, ...] = (
         "cosine_similarity",
         "tf.reduce_sum(tf.math.l2_normalize(input1, {axis}, {eps} ** 2)"
         " * tf.math.l2_normalize(input2, {axis}, {eps} ** 2), axis={axis})",
+        domains={"eps": FLOORED},
         dtypes=BUT_FLOAT16,
     ),
     compose(
