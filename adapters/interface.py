@@ -169,7 +169,7 @@ class Binding:
     no_gradient : inputs that the callable is documented not to differentiate, with the reason.
     inplace : whether it overwrites its first input with the result.
     expression : what is computed, where it is no single call: see :func:`compose`.
-    dtypes : those in which it is offered; a framework says of a callable by itself what it refuses.
+    dtypes : those in which a composition computes its function; of a callable a run finds that out.
     """
 
     function: str

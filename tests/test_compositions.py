@@ -22,7 +22,7 @@ from nnconform.reference import catalogue
 #: a process has one backend of Keras: the other is judged by this module in a process of its own
 OF = os.environ.get("COMPOSITIONS_OF", "torch tensorflow keras").split()
 #: how many cases of the corpus, and how many that Hypothesis draws
-EFFORT = {"float32": (9, 3), "float64": (5, 2), "float16": (3, 1), "bfloat16": (3, 1)}
+EFFORT = {"float32": (6, 2), "float64": (4, 1), "float16": (2, 1), "bfloat16": (2, 1)}
 
 _DRAWN = "is drawn, or needs candidates that are"
 _SETS = "counts pairs of classes by lists of them that end anywhere"
