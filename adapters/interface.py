@@ -25,7 +25,7 @@ from typing import Any, ClassVar, Literal, Union
 import numpy as np
 
 from ..reference import catalogue
-from ..reference.floats import Float, float_of, is_float
+from ..reference.floats import DTYPES, Float, float_of, is_float
 from ..reference.function import Domain, Function
 from ..reference.outcome import Outcome
 from ..reference.reductions import Rows
@@ -175,6 +175,7 @@ class Binding:
     no_gradient : inputs that the callable is documented not to differentiate, with the reason.
     inplace : whether it overwrites its first input with the result.
     expression : what is computed, where it is no single call: see :func:`compose`.
+    dtypes : those in which a composition computes its function; of a callable a run finds that out.
     """
 
     function: str
@@ -205,6 +206,7 @@ class Binding:
     no_gradient: Mapping[str, str] = field(default_factory=dict)
     inplace: bool = False
     expression: str = ""
+    dtypes: tuple[str, ...] = DTYPES
     surface: Surface = Surface("")
 
     @property
@@ -386,11 +388,13 @@ def compose(
     domains: Mapping[str, Domain] = NOTHING,
     min_rank: int = 0,
     max_rank: int = 4,
+    dtypes: str = " ".join(DTYPES),
 ) -> Binding:
     """A function that a framework has no callable for, as people write it there with others.
 
     ``compose("hinge", "torch.relu(1 - input * target)")``: inputs stand by their canonical names,
-    parameters as ``{name}``. It gives the unreduced losses. The options are those of :func:`bind`.
+    parameters as ``{name}``. It gives the unreduced losses. ``dtypes`` are those in which it computes
+    the function to within the bound; the other options are those of :func:`bind`.
     """
     described = catalogue()[function]
     words = set(re.findall(r"[A-Za-z_]\w*", expression))
@@ -407,6 +411,7 @@ def compose(
         max_rank=max_rank,
         label=expression,
         expression=expression,
+        dtypes=tuple(dtypes.split()),
     )
 
 
@@ -780,7 +785,9 @@ class Adapter(ABC):
                     if isinstance(value, Slot):
                         places[value.name] = place
                 made = "module"
-        made = call.expression or f"{made}({arguments(call.args, call.kwargs)})"
+        made = f"{made}({arguments(call.args, call.kwargs)})"
+        if call.expression:
+            made = f"({call.expression})"
         return lines, call.result.format(y=made), places
 
     def reproducer(self, call: Call, want: str = "", got: str = "", of: str = "") -> str:
@@ -798,7 +805,11 @@ class Adapter(ABC):
         lines += before
         variable = places.get(of, of)
         comment = f"  # got {got}, want {want}" if want else ""
-        lines += self.print_gradient(made, variable) if of in call.arrays else [f"print({made})"]
+        if of in call.arrays:
+            lines += self.print_gradient(made, variable)
+        else:
+            bare = call.expression if call.result == "{y}" else ""
+            lines.append(f"print({bare or made})")
         return "\n".join(lines) + comment
 
     @abstractmethod

@@ -16,6 +16,16 @@ import numpy as np
 
 from ..reference.floats import float_of
 from . import adapter
+from .compositions.keras import COMPOSITIONS
+from .dialects import (
+    BCE_LOG_FLOOR,
+    EPSILON,
+    SMOOTH,
+    Params,
+    epsilon,
+    to_epsilon,
+    within_epsilon,
+)
 from .interface import (
     DTYPE,
     NOTHING,
@@ -29,7 +39,6 @@ from .interface import (
     surface,
 )
 from .tensorflow import numpy_source
-from .torch import BCE_LOG_FLOOR
 
 #: ``keras.losses.Loss``: "sum_over_batch_size and mean sum the loss and divide by the sample
 #: size, and mean_with_sample_weight sums the loss and divides by the sum of the sample weights"
@@ -51,13 +60,8 @@ PER_SAMPLE = tuple(
 #: how a loss refuses a reduction that another version has
 UNKNOWN_REDUCTION = ("Invalid value for argument `reduction`", "Invalid Reduction Key")
 
-#: ``keras.config.epsilon()``: "used to avoid dividing by zero in some operations"
-EPSILON = 1e-7
-
 #: ``approximate=True`` of gelu: "whether to enable approximation", by tanh
 TANH = {"approximate": "tanh"}
-#: softplus: "log(exp(x) + 1)", everywhere
-SMOOTH = {"threshold": np.inf}
 
 #: what each backend computes with probabilities, where Keras' documentation says nothing
 BACKENDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
@@ -77,27 +81,10 @@ SECOND_OF_THREE: dict[str, Any] = {
 #: the overlap of each mask of a batch, where all of them together are the default
 EACH_MASK: dict[str, Any] = {"fixed": {"axis": (1, 2)}, "min_rank": 3, "max_rank": 3}
 
-Params = Mapping[str, Any]
-
-
-def epsilon(inputs: Inputs, params: Params, dtype: str) -> float:
-    """Epsilon in the dtype."""
-    return float_of(dtype).round(EPSILON)
-
 
 def float32_epsilon(inputs: Inputs, params: Params, dtype: str) -> float:
     """Epsilon where the source makes a tensor of it, which is one of float32 in every dtype."""
     return float_of("float32").round(EPSILON)
-
-
-def to_epsilon(inputs: Inputs, params: Params, dtype: str) -> tuple[float, float]:
-    """The clip of Kullback-Leibler divergence."""
-    return float_of(dtype).round(EPSILON), 1.0
-
-
-def within_epsilon(inputs: Inputs, params: Params, dtype: str) -> tuple[float, float]:
-    """The clip of the cross-entropies: to [epsilon, 1 − epsilon], each rounded to the dtype."""
-    return float_of(dtype).round(EPSILON), float_of(dtype).round(1 - EPSILON)
 
 
 def encoding(inputs: Inputs, params: Params, dtype: str) -> str:
@@ -622,6 +609,7 @@ class KerasAdapter(Adapter):
     bindings: ClassVar[tuple[Binding, ...]] = _bindings("tensorflow")
     preamble = "import numpy as np\nimport keras"
     operations = OPERATIONS
+    compositions = COMPOSITIONS["tensorflow"]
     computes_with: ClassVar[str] = "tensorflow"
 
     @cached_property
@@ -696,5 +684,6 @@ class KerasOnTorch(KerasAdapter):
     requirement = "keras torch"
     distributions = ("keras", "torch")
     bindings = _bindings("torch")
+    compositions = COMPOSITIONS["torch"]
     computes_with = "torch"
     preamble = f"import os\nos.environ['KERAS_BACKEND'] = 'torch'\n{KerasAdapter.preamble}"

@@ -15,6 +15,8 @@ import numpy as np
 
 from ..reference.floats import is_float
 from ..reference.function import between
+from .compositions.tensorflow import COMPOSITIONS
+from .dialects import SMOOTH
 from .interface import DTYPE, Adapter, Binding, Spelling, bind, surface
 
 #: ``tf.compat.v1.losses.Reduction``, each member with the meaning that its documentation gives
@@ -35,8 +37,6 @@ REDUCTION = (
 #: ``approximate=True`` of tf.nn.gelu: "Whether to enable approximation", by tanh in its source
 TANH = {"approximate": "tanh"}
 
-#: tf.math.softplus: "log(exp(features) + 1)", everywhere
-SMOOTH = {"threshold": np.inf}
 
 #: the class axis of TensorFlow's losses, unless they are told another
 LAST = {"axis": -1}
@@ -314,6 +314,7 @@ class TensorFlowAdapter(Adapter):
     )
     preamble = "import numpy as np\nimport tensorflow as tf"
     operations = OPERATIONS
+    compositions = COMPOSITIONS
 
     def start(self) -> None:
         tf = framework()

@@ -9,6 +9,8 @@ import numpy as np
 
 from ..reference.floats import is_float
 from ..reference.function import between
+from .compositions.torch import COMPOSITIONS
+from .dialects import BCE_LOG_FLOOR
 from .interface import Adapter, Binding, Made, Spelling, bind, surface
 
 NONE = Spelling("none", "none", {"reduction": "none"})
@@ -23,8 +25,6 @@ def implicit_axis(inputs: Mapping[str, np.ndarray], *_: Any) -> dict[str, int]:
     return {"axis": 0 if inputs["x"].ndim in (0, 1, 3) else 1}
 
 
-#: torch.nn.BCELoss: "we clamp its log function outputs to be greater than or equal to -100"
-BCE_LOG_FLOOR = {"log_floor": -100.0}
 #: aten/src/ATen/native/Loss.cpp: ``constexpr float EPSILON = 1e-12``; not in the documentation
 COSINE_EPSILON = {"epsilon": float(np.float32(1e-12))}
 #: the distances that triplet_margin_with_distance_loss is given: none ("If not specified,
@@ -594,6 +594,7 @@ class TorchAdapter(Adapter):
     bindings: ClassVar[tuple[Binding, ...]] = (*FUNCTIONAL, *MODULES, *TORCH)
     preamble = "import torch"
     operations = OPERATIONS
+    compositions = COMPOSITIONS
     parameter_data = ".data"
 
     def start(self) -> None:

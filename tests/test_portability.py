@@ -29,7 +29,7 @@ ELSEWHERE = {
 WORKERS = [
     ROOT / "__init__.py",
     *sorted((ROOT / "reference").glob("*.py")),
-    *sorted((ROOT / "adapters").glob("*.py")),
+    *sorted((ROOT / "adapters").rglob("*.py")),
     *sorted(p for p in (ROOT / "conformance").glob("*.py") if p.stem not in ELSEWHERE),
     ROOT / "conformance" / "enclosures" / "__init__.py",
 ]
