@@ -194,7 +194,7 @@ class Digest:
     @cached_property
     def places(self) -> list[Place]:
         """The columns of the matrix: each surface of each framework."""
-        return places_of((str(f), str(s)) for f, s in matrix(self.table).columns)
+        return places_of({(row["framework"], row["surface"]) for row in self.rows})
 
     @cached_property
     def shared(self) -> set[str]:

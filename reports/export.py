@@ -34,7 +34,7 @@ def export(table: pd.DataFrame, form: str, columns: Sequence[str] = ()) -> bytes
     column, :class:`Missing` where Parquet lacks pyarrow.
     """
     if unknown := [name for name in columns if name not in table]:
-        raise RunError(f"unknown column {unknown[0]!r}; the table has {', '.join(table)}")
+        raise RunError(f"unknown column {unknown[0]!r}; the table has {', '.join(map(str, table))}")
     chosen = list(columns) or [*(SHORT if form in ("markdown", "latex") else table)]
     shown = table[chosen]
     if form == "csv":
