@@ -102,10 +102,11 @@ class Against:
 
     def write(self, session: pytest.Session) -> list[str]:
         """Make a run folder of what the session measured; the frameworks that it judged."""
-        from ..reports.table import gather, gather_callables, replace, write, write_callables
-        from . import environment, outputs
+        from ..reports.table import replace
+        from . import environment
+        from .driver import write_gathered
 
-        table = gather(self.out)
+        table = write_gathered(self.out)
         frameworks = sorted(table["framework"].unique())
         if not frameworks:
             return []
@@ -113,9 +114,6 @@ class Against:
         status = "complete" if session.exitstatus in _ENDED else "interrupted"
         for entry in facts["frameworks"].values():
             entry["status"] = status
-        write(table, self.out)
-        write_callables(gather_callables(self.out), self.out)
-        outputs.write(outputs.gather(self.out), self.out)
         option = self.config.getoption
         record = {
             "schema": environment.SCHEMA,

@@ -30,6 +30,8 @@ from .plugin import PROFILES
 from .selection import UsageError, match_dtypes, match_functions
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..reports.table import Run
 
 __all__ = ["Interrupted", "Progress", "Worker", "exit_status", "run"]
@@ -242,22 +244,31 @@ def _write_environment(
 
 
 def _written(folder: Path, record: dict[str, Any], workers: list[Worker]) -> Run:
-    from ..reports import gather, write, write_reports
-    from ..reports.table import Run, gather_callables, gather_kept, write_callables, write_kept
-    from .divergences import shown
+    from ..reports import write_reports
+    from ..reports.table import Run
 
     _write_environment(folder, record, workers)
-    made = Run(folder, gather(folder), record)
-    write(made.table, folder)
-    write_callables(gather_callables(folder), folder)
-    for name in ("calls", "curves"):
-        write_kept(gather_kept(folder, name), folder, name)
-    write_kept(shown(made.table["note"]), folder, "records")
-    outputs.write(outputs.gather(folder), folder)
+    made = Run(folder, write_gathered(folder), record)
     record["files"] = digests(folder)
     _write_environment(folder, record, workers)
     write_reports(made)
     return made
+
+
+def write_gathered(folder: Path) -> pd.DataFrame:
+    """Write the files of a run folder that its journal has the rows of; the measurements."""
+    from ..reports import gather, write
+    from ..reports.table import gather_callables, gather_kept, write_callables, write_kept
+    from .divergences import shown
+
+    table = gather(folder)
+    write(table, folder)
+    write_callables(gather_callables(folder), folder)
+    for name in ("calls", "curves"):
+        write_kept(gather_kept(folder, name), folder, name)
+    write_kept(shown(table["note"]), folder, "records")
+    outputs.write(outputs.gather(folder), folder)
+    return table
 
 
 # -- the workers ---------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from .table import UNEXPECTED, VERDICTS, Run, matrix, rank, summary, unexpected
+from .table import UNEXPECTED, VERDICTS, Run, rank, summary, unexpected
 
 if TYPE_CHECKING:
     import pandas as pd
