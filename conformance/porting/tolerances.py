@@ -20,7 +20,8 @@ from ...adapters.interface import Binding
 from ...reference.function import Function
 from ..cases import PLAN, Case, corpus, searched
 from .agreement import Pair, Part
-from .guide import Guides, first, left_over, records_of
+from .differences import first, left_over, records_of
+from .guide import Guides
 from .translation import Side, principal, ways
 
 if TYPE_CHECKING:

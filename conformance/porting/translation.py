@@ -91,6 +91,11 @@ class Side:
         found.sort(key=lambda s: not s.arguments)
         return found[0] if found and self.function.kind == "loss" else None
 
+    def explicit_default(self) -> Spelling | None:
+        """The reduction that a call has by default, in so many words."""
+        spelling = self.default_spelling()
+        return spelling and (self.explicit(spelling.meaning) or spelling)
+
 
 def ways(adapter: Adapter, function: str, surface: str) -> list[Side]:
     """The bindings of a function on a surface that a person would write."""
