@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .adapters import adapter as adapter
     from .conformance.baseline import baseline as baseline
+    from .conformance.checks.api import CheckFailed as CheckFailed
+    from .conformance.checks.api import check_activation as check_activation
+    from .conformance.checks.api import check_loss as check_loss
+    from .conformance.checks.api import parametrize_checks as parametrize_checks
     from .conformance.comparison import compare as compare
     from .conformance.driver import run as run
     from .reference.oracle import oracle as oracle
@@ -18,15 +22,31 @@ if TYPE_CHECKING:
     from .reports.table import load as load
 
 __version__ = "0.1.0"
-__all__ = ["Outcome", "adapter", "baseline", "compare", "load", "oracle", "run"]
+__all__ = [
+    "CheckFailed",
+    "Outcome",
+    "adapter",
+    "baseline",
+    "check_activation",
+    "check_loss",
+    "compare",
+    "load",
+    "oracle",
+    "parametrize_checks",
+    "run",
+]
 
 _HOMES = {
+    "CheckFailed": ".conformance.checks.api",
     "Outcome": ".reference.outcome",
     "adapter": ".adapters",
     "baseline": ".conformance.baseline",
+    "check_activation": ".conformance.checks.api",
+    "check_loss": ".conformance.checks.api",
     "compare": ".conformance.comparison",
     "load": ".reports.table",
     "oracle": ".reference.oracle",
+    "parametrize_checks": ".conformance.checks.api",
     "run": ".conformance.driver",
 }
 

@@ -25,7 +25,7 @@ from typing import Any, ClassVar, Literal, Union
 import numpy as np
 
 from ..reference import catalogue
-from ..reference.floats import Float, float_of, is_float
+from ..reference.floats import DTYPES, Float, float_of, is_float
 from ..reference.function import Domain, Function
 from ..reference.outcome import Outcome
 from ..reference.reductions import Rows
@@ -467,6 +467,14 @@ class Adapter(ABC):
     def device(self) -> str:
         """The device in use."""
         return "cpu"
+
+    def dtypes(self) -> tuple[str, ...]:
+        """The dtypes in which tensors can be made as the process is configured."""
+        return DTYPES
+
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any] | None:
+        """The function of tensors as the framework's compiler makes it, if there is a compiler."""
+        return None
 
     # -- what follows from that ------------------------------------------------------------------
 

@@ -651,6 +651,9 @@ class KerasAdapter(Adapter):
     ) -> tuple[Any, dict[str, Any], dict[str, str]]:
         return self.backend.differentiate(compute, tensors, wrt, cotangent)
 
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any] | None:
+        return self.backend.compiled(function)
+
     def unsupported(self, error: BaseException) -> bool:
         return "is currently supported" in str(error) or self.backend.unsupported(error)
 

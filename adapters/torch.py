@@ -652,6 +652,12 @@ class TorchAdapter(Adapter):
             raise RuntimeError("; ".join(refused.values()))
         return value, gradients, refused
 
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        import torch
+
+        # traced, differentiated ahead of time and run as traced: needs no C++ compiler
+        return torch.compile(function, backend="aot_eager")
+
     def set_state(self, made: Any, attribute: str, value: Any, is_tensor: bool) -> None:
         import torch
 
