@@ -24,7 +24,7 @@ from ...reference.reductions import coefficients, over_rows
 from ..cases import Case
 from ..error import BOUND, Expected
 from .message import Finding, Mistake
-from .trial import Trial
+from .trial import Trial, Wrong, upstream
 
 Array = np.ndarray
 Arguments = dict[str, Any]
@@ -103,11 +103,12 @@ def diagnose(t: Trial, finding: Finding) -> Finding:
     """The finding with the mistakes that account for it, if any that is known does."""
     if finding.diagnosed or "case" not in finding.context:
         return finding
-    if t.oracle is None:
-        return _without_oracle(t, finding)
-    if finding.context.get("of"):
-        return _of_gradient(t, finding)
-    return _of_value(t, finding)
+    with np.errstate(all="ignore"):
+        if t.oracle is None:
+            return _without_oracle(t, finding)
+        if finding.context.get("of"):
+            return _of_gradient(t, finding)
+        return _of_value(t, finding)
 
 
 # -- the value -----------------------------------------------------------------------------------
@@ -151,10 +152,13 @@ def _of_value(t: Trial, finding: Finding) -> Finding:
         return _of_precision(t, finding, known)
     for kind in ("float32", "float16", "bfloat16"):
         narrow = float_of(kind)
-        if narrow.u > known[0].kind.u and all(replace(p, kind=narrow).right for p in known):
+        if narrow.u <= known[0].kind.u or not all(replace(p, kind=narrow).right for p in known):
+            continue
+        if all(np.array_equal(narrow.rounded(p.got), p.got, equal_nan=True) for p in known):
             what = f"it computes in {kind} whatever the dtype of its inputs"
             fix = f"do not cast; make constants of the input's dtype, here {dtype}"
             return finding.because((Mistake(what, fix),), _evidence(known))
+        return _of_precision(t, finding, known)
     if sum(p.telling for p in known) < ENOUGH:
         return finding.because(())
     for mistakes, compute in _readings(t):
@@ -167,8 +171,20 @@ def _of_value(t: Trial, finding: Finding) -> Finding:
             continue
     if (mistake := _zero_times_infinity(t, known)) is not None:
         return finding.because((mistake,), _evidence(known))
-    if (mistake := _related(t, known)) is not None:
+    wants = [np.asarray(p.expected.want, np.float64) for p in known]
+    if (mistake := _related(t, known, wants)) is not None:
         return finding.because((mistake,), _evidence(known))
+    claimed = next(_reductions(t, t.oracle))[1] if t.kind == "loss" else lambda losses, a: losses  # type: ignore[arg-type]
+    for reading in _formulas(t, t.oracle):  # type: ignore[arg-type]
+        if time.monotonic() > t.ends:
+            break
+        try:
+            wants = [np.asarray(claimed(np.asarray(reading.formula(p.arguments)), p.arguments)) for p in known]
+            related = _related(t, known, wants)
+        except Exception:
+            continue
+        if related is not None:
+            return finding.because((*reading.mistakes, related), _evidence(known))
     return finding.because(())
 
 
@@ -314,6 +330,18 @@ def _epsilons(t: Trial, f: Function) -> Iterator[Reading]:
         entropy = -y * np.log(p + e) - (1 - y) * np.log(1 - p + e)
         return (y * (1 - p) + (1 - y) * p) ** a["gamma"] * entropy
 
+    def floored(a: Arguments) -> Array:
+        if a["from_logits"] or a["apply_class_balancing"] or a["label_smoothing"]:
+            raise ValueError("other forms")
+        p, y = a["input"], a["target"]
+        log_p, log_q = np.maximum(np.log(p), -100), np.maximum(np.log1p(-p), -100)
+        entropy = -y * log_p - (1 - y) * log_q
+        return (y * (1 - p) + (1 - y) * p) ** a["gamma"] * entropy
+
+    if f.name == "binary_focal":
+        what = "each logarithm is bounded below by −100, as PyTorch's binary_cross_entropy has it"
+        yield Reading((Mistake(what, "compute from logits, which needs no bound"),), floored)
+
     known: Mapping[str, Callable[[Arguments, float], Array]] = {
         "binary_cross_entropy": binary,
         "categorical_cross_entropy": categorical,
@@ -423,9 +451,11 @@ def _others(f: Function) -> Iterator[Reading]:
         yield Reading((Mistake(what, f"claim like={name!r}, if that is what it should be"),), formula)
 
 
-def _related(t: Trial, known: list[Point]) -> Mistake | None:
-    """A simple relation between what came and what should have come."""
-    want = np.concatenate([np.ravel(p.expected.want).astype(np.float64) for p in known])
+def _related(t: Trial, known: list[Point], wants: list[Array]) -> Mistake | None:
+    """A simple relation between what came and what should have come, or a reading gives."""
+    if any(w.shape != p.got.shape for w, p in zip(wants, known, strict=True)):
+        return None
+    want = np.concatenate([np.ravel(w).astype(np.float64) for w in wants])
     got = np.concatenate([np.ravel(p.got).astype(np.float64) for p in known])
     clear = np.isfinite(want) & np.isfinite(got) & (np.abs(want) > 1e-3)
     if clear.sum() < ENOUGH:
@@ -434,30 +464,33 @@ def _related(t: Trial, known: list[Point]) -> Mistake | None:
     if np.isfinite(ratio) and ratio != 0:
         exact = min(FACTORS, key=lambda c: abs(c - ratio))
         exact = exact if abs(exact - ratio) < 1e-3 * abs(exact) else ratio
-        if abs(exact - 1) > 1e-3 and _everywhere(known, lambda w: w * exact):
+        if abs(exact - 1) > 1e-3 and _everywhere(known, wants, lambda w: w * exact):
             if exact in FACTORS:
                 return Mistake(*FACTORS[exact])
-            return Mistake(
-                f"every value is {exact:.6g} times what it should be", "look for that factor"
-            )
+            assert t.oracle is not None
+            given = {**t.oracle.defaults(), **t.oracle_params}
+            same = [n for n, v in given.items() if isinstance(v, float) and abs(v - exact) < 1e-6]
+            fix = f"drop that factor: is it {same[0]}?" if same else "look for that factor"
+            return Mistake(f"every value is {exact:.6g} times what it should be", fix)
     with np.errstate(all="ignore"):
-        if _everywhere(known, np.sqrt):
+        if _everywhere(known, wants, np.sqrt):
             return Mistake(
                 "a square root is taken of the result",
                 "drop it: what is squared stays squared (RMSE is not MSE)",
             )
-        if _everywhere(known, np.square):
+        if _everywhere(known, wants, np.square):
             return Mistake("the square root is missing", "take it")
-        if _everywhere(known, lambda w: np.maximum(w, 0)):
+        if _everywhere(known, wants, lambda w: np.maximum(w, 0)):
             return Mistake("negative results are cut off at 0", "do not clamp the result")
-        if _everywhere(known, np.abs):
+        if _everywhere(known, wants, np.abs):
             return Mistake("the absolute value is taken of the result", "drop it")
     return None
 
 
-def _everywhere(known: list[Point], relation: Callable[[Array], Array]) -> bool:
-    """Whether what came is that function of the oracle's answer at every point."""
-    wants = [np.asarray(p.expected.want, np.float64) for p in known]
+def _everywhere(
+    known: list[Point], wants: list[Array], relation: Callable[[Array], Array]
+) -> bool:
+    """Whether what came is that function of the others at every point."""
     return all(p.agrees(np.asarray(relation(w))) for p, w in zip(known, wants, strict=True))
 
 
@@ -490,7 +523,7 @@ def _of_precision(t: Trial, finding: Finding, known: list[Point]) -> Finding:
     assert t.oracle is not None
     case: Case = finding.context["case"]
     got, want = finding.context.get("got", np.nan), finding.context.get("want", np.nan)
-    evidence = _evidence(known).replace("accounts for", "right at")
+    evidence = _evidence(known).replace("accounts for all", "right at all the")
     says = finding.says
     if "nan is swallowed" in says:
         return finding.because(
@@ -522,27 +555,41 @@ def _of_precision(t: Trial, finding: Finding, known: list[Point]) -> Finding:
             what = "0 · ∞, 0/0 or log 0 on the way: the formula is right elsewhere"
             fix = "treat that point apart, before the operation rather than after it"
         return finding.because((Mistake(what, fix),), evidence)
-    narrow = float_of(case.dtype)
-    if np.isfinite(want) and narrow.name != "float64" and "float64" in t.adapter.dtypes():
-        wide = Case(
-            case.function,
-            "float64",
-            {n: a.astype(np.float64) if _is_of(a, narrow) else a for n, a in case.inputs.items()},
-            case.params,
+    if np.isfinite(want) and (factor := _more_digits(t, case, got, want)) > 100:
+        other = "float64" if case.dtype != "float64" else "float32"
+        nearer = "nearer" if other == "float64" else "further off"
+        what = (
+            f"digits are lost: the formula is right, but cancels or saturates here (in {other} the result is "
+            f"{'exact' if np.isinf(factor) else f'{factor:.0e} times {nearer}'})"
         )
-        outcome = t.execute(wide)
-        if outcome.value is not None:
-            expected = t.subject(case.dtype).expected(case).value()
-            if outcome.value.shape == expected.want.shape and bool(
-                (expected.limited_error(narrow.rounded(outcome.value), narrow) <= BOUND).all()
-            ):
-                what = f"digits are lost in {case.dtype}: the same formula in float64 is right here"
-                fix = (
-                    "use a form that does not cancel, saturate or underflow: log1p, expm1, log_softmax, "
-                    "logsigmoid, or the function of logits"
-                )
-                return finding.because((Mistake(what, fix),), evidence)
+        fix = (
+            "use a form that keeps them: log1p(x) for log(1 + x), expm1(x) for exp(x) − 1, logsigmoid or "
+            "log_softmax for the logarithm of a sigmoid or softmax, the function of logits"
+        )
+        return finding.because((Mistake(what, fix),), evidence)
     return finding.because(())
+
+
+def _more_digits(t: Trial, case: Case, got: float, want: float) -> float:
+    """How many times nearer the function is in float64, or further off in float32."""
+    other = float_of("float64" if case.dtype != "float64" else "float32")
+    own = float_of(case.dtype)
+    if other.name not in t.usual_dtypes or other.name not in t.adapter.dtypes():
+        return 1.0
+    inputs = {
+        n: other.rounded(a.astype(np.float64)) if a.dtype == own.dtype else a
+        for n, a in case.inputs.items()
+    }
+    outcome = t.execute(replace(case, dtype=other.name, inputs=inputs))
+    expected = t.subject(other.name).expected(replace(case, dtype=other.name, inputs=inputs)).value()
+    if outcome.value is None or outcome.value.shape != expected.want.shape:
+        return 1.0
+    near = np.abs(expected.want.astype(np.float64) - want)
+    at = int(np.argmin(near))
+    there = abs(float(np.ravel(outcome.value)[at]) - float(np.ravel(expected.want)[at]))
+    here = abs(got - want)
+    worse, better = (here, there) if own.u > other.u else (there, here)
+    return float(np.inf) if better == 0 else worse / better
 
 
 def _floats(case: Case) -> Iterator[Array]:
@@ -551,27 +598,21 @@ def _floats(case: Case) -> Iterator[Array]:
             yield array.astype(np.float64)
 
 
-def _is_of(array: Array, kind: Float) -> bool:
-    return bool(array.dtype == kind.dtype)
-
-
 # -- the gradient --------------------------------------------------------------------------------
 
 
 def _of_gradient(t: Trial, finding: Finding) -> Finding:
     """Why a gradient is wrong whose value is right."""
-    from .checks import _upstream
-
     of = finding.context["of"]
     case: Case = finding.context["case"]
     got, want, seen = [], [], 0
     for other in _ordinary(t, case.dtype):
         subject = t.subject(case.dtype)
-        outcome = t.execute(other, [of], _upstream)
+        outcome = t.execute(other, [of], upstream)
         if of not in outcome.gradients or outcome.value is None:
             return finding.because(())
         judge = subject.expected(other)
-        exact = judge.gradients(_upstream(judge.shape, case.dtype).astype(np.float64))[of]
+        exact = judge.gradients(upstream(judge.shape, case.dtype).astype(np.float64))[of]
         got.append(np.ravel(outcome.gradients[of]).astype(np.float64))
         want.append(np.ravel(exact.want).astype(np.float64))
         seen += exact.want.size
@@ -590,15 +631,24 @@ def _of_gradient(t: Trial, finding: Finding) -> Finding:
             what = f"every derivative is {ratio:.6g} times what it should be, and the value is right"
             fix = "look at the custom gradient, or at a detached part of a product"
             return finding.because((Mistake(what, fix),), evidence)
+    wrong = clear & (np.abs(g - w) > 64 * u * np.abs(w)) | clear & ~np.isfinite(g)
     here, exact_here = finding.context.get("got"), finding.context.get("want")
-    if here is not None and np.isnan(here) and np.isfinite(exact_here):
-        what = "0 · ∞ in the backward pass: a branch that where() does not choose, or sqrt, log, a norm at 0"
-        fix = "make the argument harmless before the operation: where(ok, x, 1) inside, where(ok, …, 0) outside"
-        return finding.because((Mistake(what, fix),))
-    if here == 0 and exact_here:
+    if here is not None and np.isnan(here) and np.isfinite(exact_here) and np.isnan(g[wrong]).all():
+        what = (
+            "0 · ∞ in the backward pass: a branch that where() does not choose, a 0 times log 0, or sqrt or "
+            "a norm at 0"
+        )
+        fix = (
+            "make the argument harmless before the operation: where(ok, x, 1) inside, where(ok, …, 0) outside"
+        )
+        return finding.because((Mistake(what, fix),), "it is NaN wherever it is wrong")
+    if here == 0 and exact_here and not g[wrong].any():
         what = "a clip, a maximum or a rounding stops the gradient here"
-        fix = "clamp passes no gradient outside its interval: compute from logits, or claim the clip in params"
-        return finding.because((Mistake(what, fix),))
+        fix = (
+            "clamp passes no gradient outside its interval: compute from logits, or claim the clip in "
+            "params"
+        )
+        return finding.because((Mistake(what, fix),), "it is 0 wherever it is wrong")
     return finding.because(())
 
 
@@ -606,10 +656,22 @@ def _without_oracle(t: Trial, finding: Finding) -> Finding:
     """What can be told from the function alone."""
     case: Case = finding.context["case"]
     if finding.check == "finite_gradient" and {"input", "target"} <= set(case.inputs):
-        if np.array_equal(case.inputs["input"], case.inputs["target"]):
+        apart = []
+        for other in _ordinary(t, case.dtype):
+            if not np.any(other.inputs["input"] == other.inputs["target"]):
+                apart.append(other)
+        try:
+            for other in apart:
+                finding.context["judge"](other)
+        except Wrong:
+            return finding
+        if apart and np.array_equal(case.inputs["input"], case.inputs["target"]):
             what = "input and target agree here: sqrt, a norm or a quotient has no derivative at 0"
-            fix = "add a small number under the root, or choose the derivative with where() on both sides"
-            return finding.because((Mistake(what, fix),))
+            fix = (
+                "add a small number under the root, or choose the derivative with where() on both sides"
+            )
+            evidence = f"finite at all {len(apart)} cases in which they do not agree"
+            return finding.because((Mistake(what, fix),), evidence)
     return finding
 
 

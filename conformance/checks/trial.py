@@ -19,11 +19,12 @@ import numpy as np
 
 from ...adapters.interface import Binding, Spelling, Surface
 from ...reference import catalogue
-from ...reference.floats import DTYPES, is_float
+from ...reference.floats import DTYPES, float_of, is_float
 from ...reference.function import Function
 from ...reference.oracle import find
 from ...reference.outcome import Outcome
 from ...reference.reductions import REDUCTIONS
+from .. import aspects
 from ..cases import Case, build, corpus
 from ..measurement import Divergence, Measurement, Subject, Worst
 from ..selection import UsageError
@@ -66,6 +67,12 @@ class Inapplicable(Exception):
 
 class Enough(BaseException):
     """The time for searching is over."""
+
+
+def upstream(shape: tuple[int, ...], dtype: str) -> Array:
+    """The cotangent of a result: 1 of a scalar, so that gradients can be read."""
+    kind = float_of(dtype)
+    return aspects.cotangent(shape, kind) if shape else np.ones((), kind.dtype)
 
 
 @dataclass(frozen=True)
@@ -482,6 +489,17 @@ class Trial:
         """Cases of the suite's corpus."""
         return corpus(self.base, dtype, count)
 
+    def small(self, dtype: str) -> Case:
+        """One sample of ordinary numbers; one number where each stands alone."""
+        case = next(self.corpus(dtype, 1))
+        shapes = {n: case.function.inputs[n].shape.split()[0] for n in case.inputs}
+        if not set(shapes.values()) <= {"S", "N", "C"}:
+            return case
+        inputs = {n: a if shapes[n] == "C" else a[:1] for n, a in case.inputs.items()}
+        if set(shapes.values()) == {"S"} and not case.function.coupled:
+            inputs = {n: a[..., :1] for n, a in inputs.items()}
+        return replace(case, inputs=inputs)
+
     # -- what was found -----------------------------------------------------------------------------
 
     def measured(
@@ -500,12 +518,18 @@ class Trial:
 
         return judge
 
-    def setting(self, case: Case) -> tuple[str, ...]:
-        """Source text: the inputs of a case and the call."""
-        width = max(map(len, case.inputs), default=0)
-        lines = [f"{n:<{width}} = {self.adapter.source(a)}" for n, a in case.inputs.items()]
+    def setting(self, case: Case, of: str = "") -> tuple[str, ...]:
+        """Source text: the inputs of a case and the call; or what is differentiated by ``of``."""
+        arrays = dict(case.inputs)
         given = ", ".join([*self.inputs, *(f"{n}={v!r}" for n, v in self.keywords.items())])
-        return (*lines, f"{self.source}({given})")
+        call = f"{self.source}({given})"
+        shape = self.subject(case.dtype).expected(case).shape if of else ()
+        if shape:  # weights, without which what cancels in the sum would not be seen
+            arrays["weight"] = upstream(shape, case.dtype)
+            call = f"({call} * weight).sum()"
+        width = max(map(len, arrays), default=0)
+        lines = [f"{n:<{width}} = {self.adapter.source(a)}" for n, a in arrays.items()]
+        return (*lines, f"gradient of {call} by {of}" if of else call)
 
     @property
     def compared(self) -> str:
@@ -538,7 +562,7 @@ class Trial:
         return Finding(
             check,
             says,
-            self.setting(worst.case),
+            self.setting(worst.case, worst.of),
             tuple(facts),
             context={"case": worst.case, "of": worst.of, "got": worst.got, "want": worst.want},
         )
