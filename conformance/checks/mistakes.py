@@ -49,7 +49,10 @@ EPSILONS = (
     *(float(np.finfo(np.float32).eps), float(np.finfo(np.float64).eps)),
 )
 FACTORS = {
-    2.0: ("every value is twice what it should be", "a factor ½ is missing, or a term counts twice"),
+    2.0: (
+        "every value is twice what it should be",
+        "a factor ½ is missing, or a term counts twice",
+    ),
     0.5: ("every value is half of what it should be", "drop the factor ½"),
     -1.0: ("the sign is wrong", "negate it"),
     1 / np.log(2): ("the logarithm is to base 2", "use the natural logarithm"),
@@ -103,12 +106,9 @@ def diagnose(t: Trial, finding: Finding) -> Finding:
     """The finding with the mistakes that account for it, if any that is known does."""
     if finding.diagnosed or "case" not in finding.context:
         return finding
-    with np.errstate(all="ignore"):
-        if t.oracle is None:
-            return _without_oracle(t, finding)
-        if finding.context.get("of"):
-            return _of_gradient(t, finding)
-        return _of_value(t, finding)
+    if t.oracle is None:
+        return _without_oracle(t, finding)
+    return (_of_gradient if finding.context.get("of") else _of_value)(t, finding)
 
 
 # -- the value -----------------------------------------------------------------------------------
@@ -138,30 +138,28 @@ def _ordinary(t: Trial, dtype: str) -> Iterator[Case]:
             continue
         size = next(case.inputs[n].shape[0] for n, s in shapes.items() if s != "C")
         for at in range(min(size, 12)):
-            inputs = {
-                n: a if shapes[n] == "C" else a[at : at + 1] for n, a in case.inputs.items()
-            }
+            inputs = {n: a if shapes[n] == "C" else a[at : at + 1] for n, a in case.inputs.items()}
             yield replace(case, inputs=inputs)
 
 
 def _of_value(t: Trial, finding: Finding) -> Finding:
     case: Case = finding.context["case"]
     dtype = "float64" if "float64" in t.usual_dtypes else case.dtype
-    known = points(t, dtype)
+    known, kind = points(t, dtype), float_of(dtype)
     if all(p.right for p in known):
         return _of_precision(t, finding, known)
-    for kind in ("float32", "float16", "bfloat16"):
-        narrow = float_of(kind)
-        if narrow.u <= known[0].kind.u or not all(replace(p, kind=narrow).right for p in known):
+    for name in ("float32", "float16", "bfloat16"):
+        narrow = float_of(name)
+        if narrow.u <= kind.u or not all(replace(p, kind=narrow).right for p in known):
             continue
         if all(np.array_equal(narrow.rounded(p.got), p.got, equal_nan=True) for p in known):
-            what = f"it computes in {kind} whatever the dtype of its inputs"
+            what = f"it computes in {name} whatever the dtype of its inputs"
             fix = f"do not cast; make constants of the input's dtype, here {dtype}"
             return finding.because((Mistake(what, fix),), _evidence(known))
         return _of_precision(t, finding, known)
     if sum(p.telling for p in known) < ENOUGH:
         return finding.because(())
-    for mistakes, compute in _readings(t):
+    for mistakes, compute in _readings(t, kind):
         if time.monotonic() > t.ends:
             break
         try:
@@ -175,11 +173,14 @@ def _of_value(t: Trial, finding: Finding) -> Finding:
     if (mistake := _related(t, known, wants)) is not None:
         return finding.because((mistake,), _evidence(known))
     claimed = next(_reductions(t, t.oracle))[1] if t.kind == "loss" else lambda losses, a: losses  # type: ignore[arg-type]
-    for reading in _formulas(t, t.oracle):  # type: ignore[arg-type]
+    for reading in _formulas(t, t.oracle, kind):  # type: ignore[arg-type]
         if time.monotonic() > t.ends:
             break
         try:
-            wants = [np.asarray(claimed(np.asarray(reading.formula(p.arguments)), p.arguments)) for p in known]
+            wants = [
+                np.asarray(claimed(np.asarray(reading.formula(p.arguments)), p.arguments))
+                for p in known
+            ]
             related = _related(t, known, wants)
         except Exception:
             continue
@@ -193,10 +194,10 @@ def _evidence(known: list[Point]) -> str:
     return f"accounts for all {numbers} numbers that were looked at"
 
 
-def _readings(t: Trial) -> Iterator[tuple[tuple[Mistake, ...], Formula]]:
+def _readings(t: Trial, kind: Float) -> Iterator[tuple[tuple[Mistake, ...], Formula]]:
     """The readings, those with the fewest mistakes first."""
     assert t.oracle is not None
-    formulas = [Reading((), lambda a: t.oracle(**a)), *_formulas(t, t.oracle)]  # type: ignore[misc]
+    formulas = [Reading((), lambda a: t.oracle(**a)), *_formulas(t, t.oracle, kind)]  # type: ignore[misc]
     ways = list(_reductions(t, t.oracle)) if t.kind == "loss" else [((), lambda losses, a: losses)]
     both = [
         (
@@ -236,8 +237,9 @@ def _reductions(t: Trial, f: Function) -> Iterator[tuple[tuple[Mistake, ...], An
             other = "sum" if rows == "mean" else "mean"
             what = f"the losses of a sample are {'summed, not averaged' * (other == 'sum')}"
             what = what if other == "sum" else "the losses of a sample are averaged, not summed"
-            yield (Mistake(what, f"{rows} over the last axis, or claim rows={other!r}"),), way(
-                "none", other
+            yield (
+                (Mistake(what, f"{rows} over the last axis, or claim rows={other!r}"),),
+                way("none", other),
             )
         return
     for name in ("sum", "batchmean", "mean"):
@@ -246,16 +248,17 @@ def _reductions(t: Trial, f: Function) -> Iterator[tuple[tuple[Mistake, ...], An
             if claimed == "sum" and name == "batchmean":
                 what = "the sum is divided by the number of samples"
                 fix = "do not divide"
-            yield (Mistake(what, f"{fix}; if it is meant, claim reduction={name!r}"),), way(
-                name, None
+            yield (
+                (Mistake(what, f"{fix}; if it is meant, claim reduction={name!r}"),),
+                way(name, None),
             )
 
 
-def _formulas(t: Trial, f: Function) -> Iterator[Reading]:
+def _formulas(t: Trial, f: Function, kind: Float) -> Iterator[Reading]:
     """What is computed by mistake in place of a function."""
     yield from _smoothings(t, f)
-    yield from _epsilons(t, f)
-    yield from _clips(f)
+    yield from _epsilons(f, kind)
+    yield from _clips(f, kind)
     yield from _of_parameters(t, f)
     if t.kind == "loss":
         yield from _encodings(f)
@@ -295,9 +298,7 @@ def _smoothings(t: Trial, f: Function) -> Iterator[Reading]:
         "label smoothing takes s from the true class and gives it to nobody": (
             lambda y, k: y * (1 - s)
         ),
-        "labels are smoothed twice": lambda y, k: (
-            (y * (1 - s) + s / k) * (1 - s) + s / k
-        ),
+        "labels are smoothed twice": lambda y, k: (y * (1 - s) + s / k) * (1 - s) + s / k,
     }
     for what, smooth in wrong.items():
 
@@ -309,7 +310,7 @@ def _smoothings(t: Trial, f: Function) -> Iterator[Reading]:
         yield Reading((Mistake(what, f"smooth by {right}, K classes"),), formula)
 
 
-def _epsilons(t: Trial, f: Function) -> Iterator[Reading]:
+def _epsilons(f: Function, kind: Float) -> Iterator[Reading]:
     """log(p + ε) for log p."""
 
     def binary(a: Arguments, e: float) -> Array:
@@ -356,20 +357,22 @@ def _epsilons(t: Trial, f: Function) -> Iterator[Reading]:
     for e in EPSILONS:
         what = f"{e:.3g} is added inside the logarithm: log(p + ε), which is wrong for small p"
         fix = f"clip p instead, or compute from logits, which needs neither{claim.format(e=e)}"
-        yield Reading((Mistake(what, fix),), lambda a, e=e: known[f.name](a, e))  # type: ignore[misc]
+        yield Reading((Mistake(what, fix),), lambda a, e=e: known[f.name](a, kind.round(e)))  # type: ignore[misc]
 
 
-def _clips(f: Function) -> Iterator[Reading]:
+def _clips(f: Function, kind: Float) -> Iterator[Reading]:
     """A clip of probabilities, or of their logarithm, that is not claimed."""
     if "clip" in f.parameters:
         for e in EPSILONS:
             for high in (1 - e, 1.0):
                 what = f"probabilities are clipped to [{e:.3g}, {'1' if high == 1 else f'1 − {e:.3g}'}]"
                 bounds = f"({e:.3g}, {'1' if high == 1 else f'1 - {e:.3g}'})"
-                fix = f"if it is meant, claim params={{'clip': {bounds}}}; from logits none is needed"
+                fix = (
+                    f"if it is meant, claim params={{'clip': {bounds}}}; from logits none is needed"
+                )
                 yield Reading(
                     (Mistake(what, fix),),
-                    lambda a, e=e, high=high: f(**{**a, "clip": (e, high)}),  # type: ignore[misc]
+                    lambda a, e=e, high=high: f(**{**a, "clip": (kind.round(e), kind.round(high))}),  # type: ignore[misc]
                 )
     if "log_floor" in f.parameters:
         what = "each logarithm is bounded below by −100, as PyTorch has it"
@@ -406,7 +409,10 @@ def _encodings(f: Function) -> Iterator[Reading]:
         "softmax": lambda a: softmax(a["input"], 1),
     }
     for name, squash in to_share.items():
-        if "C" not in f.inputs.get("input", f.inputs[next(iter(f.inputs))]).shape and name == "softmax":
+        if (
+            "C" not in f.inputs.get("input", f.inputs[next(iter(f.inputs))]).shape
+            and name == "softmax"
+        ):
             continue
         if {"probability", "distribution"} & set(kinds):
             what = f"a {name} is applied to what is a probability already"
@@ -448,7 +454,9 @@ def _others(f: Function) -> Iterator[Reading]:
             return other(**{**other.defaults(), **given, **shared})
 
         what = f"it computes {name}, not {f.name}"
-        yield Reading((Mistake(what, f"claim like={name!r}, if that is what it should be"),), formula)
+        yield Reading(
+            (Mistake(what, f"claim like={name!r}, if that is what it should be"),), formula
+        )
 
 
 def _related(t: Trial, known: list[Point], wants: list[Array]) -> Mistake | None:
@@ -487,9 +495,7 @@ def _related(t: Trial, known: list[Point], wants: list[Array]) -> Mistake | None
     return None
 
 
-def _everywhere(
-    known: list[Point], wants: list[Array], relation: Callable[[Array], Array]
-) -> bool:
+def _everywhere(known: list[Point], wants: list[Array], relation: Callable[[Array], Array]) -> bool:
     """Whether what came is that function of the others at every point."""
     return all(p.agrees(np.asarray(relation(w))) for p, w in zip(known, wants, strict=True))
 
@@ -536,7 +542,8 @@ def _of_precision(t: Trial, finding: Finding, known: list[Point]) -> Finding:
         )
     if np.isfinite(want) and not np.isfinite(got):
         large = max(
-            (float(np.max(np.abs(a[np.isfinite(a)]), initial=0)) for a in _floats(case)), default=0.0
+            (float(np.max(np.abs(a[np.isfinite(a)]), initial=0)) for a in _floats(case)),
+            default=0.0,
         )
         exponential = t.oracle.name in SHIFTED
         if exponential:
@@ -546,7 +553,9 @@ def _of_precision(t: Trial, finding: Finding, known: list[Point]) -> Finding:
                 "log_softmax or logsumexp"
             )
         elif large > 10:
-            what = f"an intermediate overflows: the formula is right, but a number is {large:.4g} here"
+            what = (
+                f"an intermediate overflows: the formula is right, but a number is {large:.4g} here"
+            )
             fix = (
                 "write it so that exp is of −|x|: max(x, 0) + log1p(exp(−|x|)) for log(1 + exp(x)); the "
                 "framework's own softplus, logsigmoid, sigmoid do"
@@ -581,7 +590,9 @@ def _more_digits(t: Trial, case: Case, got: float, want: float) -> float:
         for n, a in case.inputs.items()
     }
     outcome = t.execute(replace(case, dtype=other.name, inputs=inputs))
-    expected = t.subject(other.name).expected(replace(case, dtype=other.name, inputs=inputs)).value()
+    expected = (
+        t.subject(other.name).expected(replace(case, dtype=other.name, inputs=inputs)).value()
+    )
     if outcome.value is None or outcome.value.shape != expected.want.shape:
         return 1.0
     near = np.abs(expected.want.astype(np.float64) - want)
@@ -628,19 +639,25 @@ def _of_gradient(t: Trial, finding: Finding) -> Finding:
         if abs(ratio - 1) > 1e-3 and bool(
             (np.abs(g[both] - ratio * w[both]) <= 64 * u * np.abs(ratio * w[both])).all()
         ):
-            what = f"every derivative is {ratio:.6g} times what it should be, and the value is right"
+            what = (
+                f"every derivative is {ratio:.6g} times what it should be, and the value is right"
+            )
             fix = "look at the custom gradient, or at a detached part of a product"
             return finding.because((Mistake(what, fix),), evidence)
     wrong = clear & (np.abs(g - w) > 64 * u * np.abs(w)) | clear & ~np.isfinite(g)
     here, exact_here = finding.context.get("got"), finding.context.get("want")
-    if here is not None and np.isnan(here) and np.isfinite(exact_here) and np.isnan(g[wrong]).all():
+    if (
+        here is not None
+        and exact_here is not None
+        and np.isnan(here)
+        and np.isfinite(exact_here)
+        and np.isnan(g[wrong]).all()
+    ):
         what = (
             "0 · ∞ in the backward pass: a branch that where() does not choose, a 0 times log 0, or sqrt or "
             "a norm at 0"
         )
-        fix = (
-            "make the argument harmless before the operation: where(ok, x, 1) inside, where(ok, …, 0) outside"
-        )
+        fix = "make the argument harmless before the operation: where(ok, x, 1) inside, where(ok, …, 0) outside"
         return finding.because((Mistake(what, fix),), "it is NaN wherever it is wrong")
     if here == 0 and exact_here and not g[wrong].any():
         what = "a clip, a maximum or a rounding stops the gradient here"
@@ -667,9 +684,7 @@ def _without_oracle(t: Trial, finding: Finding) -> Finding:
             return finding
         if apart and np.array_equal(case.inputs["input"], case.inputs["target"]):
             what = "input and target agree here: sqrt, a norm or a quotient has no derivative at 0"
-            fix = (
-                "add a small number under the root, or choose the derivative with where() on both sides"
-            )
+            fix = "add a small number under the root, or choose the derivative with where() on both sides"
             evidence = f"finite at all {len(apart)} cases in which they do not agree"
             return finding.because((Mistake(what, fix),), evidence)
     return finding

@@ -6,6 +6,7 @@ and the error measure are those of the suite.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import itertools
 import time
@@ -42,10 +43,15 @@ CARRIERS = {
     ("input1", "input2", "target"): "cosine_embedding",
     ("anchor", "positive", "negative"): "triplet_margin",
 }
+#: encodings of inputs other than the oracle's usual ones, as the frameworks' own functions have them
+USUAL = {
+    "gaussian_nll": {"input": "feature", "target": "feature"},  # (x − y)²/var does not overflow
+    "ctc": {"log_probs": "log_probability"},
+}
 #: kinds of a target or an input that stand along a class axis
 ROWS_OF_CLASSES = {"class_index", "distribution", "log_probability"}
 #: reductions as the classes of frameworks name them
-SPELLED = {
+SPELLED: dict[str | None, str] = {
     "sum_over_batch_size": "mean",
     "mean_with_sample_weight": "weighted_mean",
     None: "none",
@@ -144,8 +150,10 @@ class Trial:
             raise UsageError(f"like: {error}") from None
         if found.kind != self.kind:
             right = {"loss": "check_loss", "activation": "check_activation"}[found.kind]
-            raise UsageError(f"like: {self.like} is a{'n' * (found.kind == 'activation')} "
-                             f"{found.kind}; use {right}")
+            raise UsageError(
+                f"like: {self.like} is a{'n' * (found.kind == 'activation')} "
+                f"{found.kind}; use {right}"
+            )
         for name, value in self.params.items():
             if name not in found.parameters:
                 known = ", ".join(found.parameters) or "none"
@@ -251,7 +259,8 @@ class Trial:
         """How the callable is written in messages."""
         if isinstance(self.function, type):
             return f"{self.name}({_written(self.constructed)})"
-        return self.name
+        plain = inspect.isroutine(self.function) or hasattr(self.function, "__name__")
+        return self.name if plain else f"{self.name}(…)"
 
     @cached_property
     def oracle_params(self) -> dict[str, Any]:
@@ -316,8 +325,11 @@ class Trial:
         try:
             found.bind(*self.inputs, **self.keywords)
         except TypeError as error:
-            shown = f"{self.name}{inspect.Signature([p.replace(annotation=p.empty) for p in takes])}"
-            what = f"a loss like {self.like}" if self.like else f"a{'n' * (self.kind[0] == 'a')} {self.kind}"
+            shown = (
+                f"{self.name}{inspect.Signature([p.replace(annotation=p.empty) for p in takes])}"
+            )
+            what = f"a{'n' * (self.kind[0] == 'a')} {self.kind}"
+            what += f" like {self.like}" if self.like else ""
             raise Wrong(
                 Finding(
                     "call",
@@ -335,15 +347,17 @@ class Trial:
     def _kinds_to_try(self) -> Iterator[dict[str, tuple[str, ...]]]:
         """The encodings of the inputs that the callable may take, the usual ones first."""
         by_parameter = self.described.facts.get("kind_of", {})
+        usual = USUAL.get(self.described.name, {})
         choices: dict[str, list[tuple[str, ...]]] = {}
         for name, spec in self.described.inputs.items():
             if name in self.kinds:
                 choices[name] = [_listed(self.kinds[name])]
             elif name in by_parameter or name not in self.inputs:
                 continue
+            elif name in usual:
+                choices[name] = [(usual[name],)]
             elif self.oracle is None:
-                usual = "real" if self.described.name == "mean_squared_error" else spec.kinds[0]
-                choices[name] = [(usual,)]
+                choices[name] = [(spec.kinds[0],)]
             else:
                 choices[name] = [(kind,) for kind in spec.kinds]
         for chosen in itertools.product(*choices.values()):
@@ -409,26 +423,33 @@ class Trial:
 
     def execute(self, case: Case, wrt: Sequence[str] = (), cotangent: Any = None) -> Outcome:
         """What the callable does with a case."""
-        return self.own.execute(
-            self.base.call(case.inputs, {}, None, case.dtype), wrt, cotangent
-        )
+        return self.own.execute(self.base.call(case.inputs, {}, None, case.dtype), wrt, cotangent)
 
     # -- searching ----------------------------------------------------------------------------------
 
     def search(
-        self, dtype: str, judge: Judgement, *, ordinary: bool = False, also: Sequence[Case] = ()
+        self,
+        dtype: str,
+        judge: Judgement,
+        *,
+        ordinary: bool = False,
+        also: Sequence[Case] = (),
+        examples: int | None = None,
     ) -> None:
-        """Judge what Hypothesis draws, then the cases of the corpus.
+        """Judge what Hypothesis draws, then other cases.
 
         Raises Wrong for the smallest case that was found wrong.
         """
-        found = self._searched(dtype, judge, Ordinary if ordinary else Search)
+        source = Ordinary if ordinary else Search
+        found = self._searched(dtype, judge, source, examples or self.examples)
         if found is not None:
             raise found
         for case in also:
             self.held(case, judge)
 
-    def _searched(self, dtype: str, judge: Judgement, source: type[Search]) -> Wrong | None:
+    def _searched(
+        self, dtype: str, judge: Judgement, source: type[Search], examples: int
+    ) -> Wrong | None:
         from hypothesis import HealthCheck, Phase, Verbosity, given, settings
         from hypothesis import strategies as st
         from hypothesis.errors import HypothesisException
@@ -436,7 +457,7 @@ class Trial:
         smallest: list[Wrong] = []
 
         @settings(
-            max_examples=self.examples,
+            max_examples=examples,
             derandomize=True,  # the same every time
             database=None,
             deadline=None,
@@ -457,10 +478,8 @@ class Trial:
                 smallest[:] = [wrong]
                 raise
 
-        try:
+        with contextlib.suppress(Wrong, Enough, HypothesisException):
             look()
-        except (Wrong, Enough, HypothesisException):
-            pass
         return smallest[0] if smallest else None
 
     def held(self, case: Case, judge: Judgement) -> None:
@@ -498,7 +517,7 @@ class Trial:
         inputs = {n: a if shapes[n] == "C" else a[:1] for n, a in case.inputs.items()}
         if set(shapes.values()) == {"S"} and not case.function.coupled:
             inputs = {n: a[..., :1] for n, a in inputs.items()}
-        return replace(case, inputs=inputs)
+        return _rounder(replace(case, inputs=inputs), self.base)
 
     # -- what was found -----------------------------------------------------------------------------
 
@@ -672,15 +691,26 @@ def _listed(kinds: Any) -> tuple[str, ...]:
 
 
 def _distinct(binding: Binding, dtype: str) -> Case:
-    """A case of ordinary numbers whose sizes are told apart by their shapes."""
-    case = None
-    for attempt in range(64):
-        case = build(binding, dtype, Corpus(f"probe/{attempt}", "ordinary"))
+    """A small case of ordinary numbers whose sizes are told apart by their shapes."""
+    cases = [build(binding, dtype, Corpus(f"probe/{n}", "ordinary")) for n in range(64)]
+
+    def fitness(case: Case) -> tuple[bool, int]:
         sizes = next(iter(case.inputs.values())).shape
-        if len(set(sizes)) == len(sizes) and min(sizes, default=2) > 1:
-            break
-    assert case is not None
-    return case
+        alike = len(set(sizes)) < len(sizes) or min(sizes, default=2) < 2
+        return alike, sum(a.size for a in case.inputs.values())
+
+    return _rounder(min(cases, key=fitness), binding)
+
+
+def _rounder(case: Case, binding: Binding) -> Case:
+    """The case with two decimals, where any number may stand."""
+    inputs = dict(case.inputs)
+    for name, array in inputs.items():
+        kinds = binding.kinds.get(name, case.function.inputs[name].kinds)
+        if is_float(array) and not set(kinds) - PLAIN_KINDS:
+            wide = np.round(array.astype(np.float64), 2)
+            inputs[name] = float_of(case.dtype).rounded(wide)
+    return replace(case, inputs=inputs)
 
 
 def _keras_dtype(target: Any) -> str | None:

@@ -59,7 +59,9 @@ class NoTensor(TypeError):
 
 def named(function: Any) -> str:
     """How messages name a callable: as its author does."""
-    own = getattr(function, "__qualname__", None) or getattr(function, "__name__", None)
+    own = getattr(function, "__qualname__", None)
+    if own is None or inspect.isbuiltin(function):
+        own = getattr(function, "__name__", None)
     if own is None or not isinstance(own, str):
         inner = getattr(function, "func", None)  # functools.partial
         return named(inner) if inner is not None else type(function).__qualname__
@@ -127,7 +129,9 @@ def _used(function: Any) -> set[str]:
     for constant in code.co_consts:  # functions inside it
         names |= set(getattr(constant, "co_names", ()))
     spaces = dict(getattr(where, "__globals__", {}))
-    for name, cell in zip(code.co_freevars, getattr(where, "__closure__", None) or (), strict=False):
+    for name, cell in zip(
+        code.co_freevars, getattr(where, "__closure__", None) or (), strict=False
+    ):
         try:
             spaces[name] = cell.cell_contents
         except ValueError:
@@ -151,7 +155,7 @@ def _code(function: Any) -> tuple[Any, Any]:
     for one in (function, getattr(function, "__call__", None), getattr(function, "func", None)):  # noqa: B004
         plain = inspect.unwrap(one) if callable(one) else None
         plain = getattr(plain, "__func__", plain)
-        if hasattr(plain, "__code__"):
+        if plain is not None and hasattr(plain, "__code__"):
             return plain.__code__, plain
     return None, None
 
@@ -222,7 +226,7 @@ def keywords(function: Any, params: Mapping[str, Any]) -> dict[str, Any]:
 def own_defaults(function: Any, oracle: Function) -> dict[str, Any]:
     """The oracle's parameters for which a callable has defaults of its own."""
     found = signature(function)
-    given = {}
+    given: dict[str, Any] = {}
     for name, parameter in oracle.parameters.items():
         for own in (name, *ALSO.get(name, ())):
             known = found.parameters.get(own) if found else None
@@ -258,11 +262,17 @@ class Own(Adapter):
         if gradient is not None:  # of the parameters, those that it takes
             taken = gradient
             self.gradient = lambda *a, **k: taken(*a, **keywords(taken, k))
-        #: when the call under way began, and how long the slowest took; 0 while there is none
-        self.began = self.slowest = 0.0
+        #: when the call under way began, 0 while there is none, and how long the slowest took
+        self._began = self._slowest = 0.0
 
     @property
-    def version(self) -> str:  # type: ignore[override]
+    def longest(self) -> float:
+        """How many seconds the slowest call took, or the one under way."""
+        now = time.monotonic() - self._began if self._began else 0.0
+        return max(self._slowest, now)
+
+    @property
+    def version(self) -> str:
         return self.framework.version
 
     def lookup(self, path: str) -> Callable[..., Any]:
@@ -270,12 +280,13 @@ class Own(Adapter):
 
     def answer(self, *args: Any, **kwargs: Any) -> Any:
         """What the callable returns, if that is a tensor. Raises NoTensor otherwise."""
-        self.began = time.monotonic()
+        self._began = time.monotonic()
         try:
             returned = self.target(*args, **kwargs)
+        except SystemExit as left:
+            raise RuntimeError(f"it calls sys.exit({left.code!r})") from None
         finally:
-            self.slowest = max(self.slowest, time.monotonic() - self.began)
-            self.began = 0.0
+            self._slowest, self._began = self.longest, 0.0
         if self.framework.name == "numpy":
             if isinstance(returned, (bool, int, float)):  # as weakly typed as NumPy takes it
                 kinds = [a.dtype for a in args if getattr(a, "dtype", None) is not None]
@@ -283,8 +294,10 @@ class Own(Adapter):
                 return np.asarray(returned, floats[0] if floats else None)
             if isinstance(returned, (np.ndarray, np.generic)):
                 return returned
-        elif hasattr(returned, "shape") and hasattr(returned, "dtype") and not isinstance(
-            returned, (np.ndarray, np.generic)
+        elif (
+            hasattr(returned, "shape")
+            and hasattr(returned, "dtype")
+            and not isinstance(returned, (np.ndarray, np.generic))
         ):
             return returned
         what = "nothing (None)" if returned is None else f"a {type(returned).__name__}"
