@@ -212,10 +212,24 @@ def _out_of_time(trial: Any, seconds: float) -> Finding:
 
 def _check(item: Item) -> None:
     __tracebackhide__ = True
-    found, _ = item.outcomes()
+    found = _found(item)
     if found:
         others = tuple(dict.fromkeys(f.check for f in found[1:]))
         raise CheckFailed(user.named(item.function), found[0], others) from None
+
+
+def _found(item: Item, names: Sequence[str] | None = None) -> list[Finding]:
+    """What the checks found. Skips a test whose only check says nothing."""
+    __tracebackhide__ = True
+    try:
+        found, silent = item.outcomes(names)
+    except UsageError as error:
+        raise UsageError(str(error)) from None  # without the way through nnconform
+    if names and not found and (reason := silent.get(names[0])):
+        import pytest
+
+        pytest.skip(reason)
+    return found
 
 
 @dataclass
@@ -228,13 +242,9 @@ class One:
     def __call__(self) -> None:
         """Raises CheckFailed if it does not hold; skips the test if it says nothing."""
         __tracebackhide__ = True
-        import pytest
-
-        found, silent = self.item.outcomes([self.name])
+        found = _found(self.item, [self.name])
         if found:
             raise CheckFailed(user.named(self.item.function), found[0]) from None
-        if self.name in silent:
-            pytest.skip(silent[self.name])
 
 
 __all__ = ["CheckFailed", "check_activation", "check_loss", "parametrize_checks"]

@@ -22,6 +22,8 @@ class CheckFailed(AssertionError):
         self.others = others
         super().__init__(finding.text(function, others))
 
+    __module__ = "nnconform"  # as people know it
+
 
 @dataclass(frozen=True)
 class Mistake:

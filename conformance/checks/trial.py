@@ -7,6 +7,7 @@ and the error measure are those of the suite.
 from __future__ import annotations
 
 import contextlib
+import difflib
 import inspect
 import itertools
 import time
@@ -18,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
+from ...adapters import adapter
 from ...adapters.interface import Binding, Spelling, Surface
 from ...reference import catalogue
 from ...reference.floats import DTYPES, float_of, is_float
 from ...reference.function import Function
-from ...reference.oracle import find
 from ...reference.outcome import Outcome
 from ...reference.reductions import REDUCTIONS
 from .. import aspects
@@ -144,10 +145,10 @@ class Trial:
     def _oracle(self) -> Function | None:
         if self.like is None:
             return None
-        try:
-            found = find(self.like)
-        except ValueError as error:
-            raise UsageError(f"like: {error}") from None
+        if self.like not in catalogue():
+            near = ", ".join(_nearest(self.like)) or "what `nnconform list` names"
+            raise UsageError(f"like: unknown function {self.like!r}; nearest: {near}")
+        found = catalogue()[self.like]
         if found.kind != self.kind:
             right = {"loss": "check_loss", "activation": "check_activation"}[found.kind]
             raise UsageError(
@@ -679,6 +680,20 @@ KINDS = {
     *("real", "feature", "logits", "probability", "distribution", "log_probability", "positive"),
     *("count", "sign", "bit", "class_index", "label"),
 }
+
+
+def _nearest(name: str) -> list[str]:
+    """The functions that a name may mean: as another namespace names them, or nearly so."""
+    known: dict[str, str] = {}
+    for one in ("torch", "tensorflow", "keras"):
+        for binding in adapter(one).bindings:
+            known.setdefault(binding.callable.lower(), binding.function)
+            known.setdefault("".join(w[0] for w in binding.function.split("_")), binding.function)
+    known |= {function: function for function in catalogue()}
+    near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)
+    exact = [known[name.lower()]] if name.lower() in known else []
+    within = [function for function in catalogue() if name.lower() in function]
+    return list(dict.fromkeys([*exact, *(known[n] for n in near), *within]))[:5]
 
 
 def user_class(target: Any) -> bool:
