@@ -13,7 +13,6 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +57,21 @@ SPELLED: dict[str | None, str] = {
     None: "none",
     **{name: name for name in REDUCTIONS},
 }
+
+
+class once:
+    """A property that is computed once. Unlike ``functools.cached_property`` before Python 3.12 it holds
+    no lock meanwhile: what hangs in one thread must not hold up the others."""
+
+    def __init__(self, compute: Callable[[Any], Any]) -> None:
+        self.compute, self.name = compute, compute.__name__
+        self.__doc__ = compute.__doc__
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None:
+            return self
+        found = instance.__dict__[self.name] = self.compute(instance)
+        return found
 
 
 class Wrong(Exception):
@@ -164,7 +178,7 @@ class Trial:
                 raise UsageError(f"params: {name}={value!r}; accepted: {domain}")
         return found
 
-    @cached_property
+    @once
     def described(self) -> Function:
         """The oracle; without one, a function whose inputs are shaped alike."""
         if self.oracle is not None:
@@ -217,7 +231,7 @@ class Trial:
 
     # -- the callable, and how it is called ----------------------------------------------------------
 
-    @cached_property
+    @once
     def keywords(self) -> dict[str, Any]:
         """What the callable is given by keyword: the parameters that its signature has."""
         if isinstance(self.function, type):
@@ -230,7 +244,7 @@ class Trial:
             raise UsageError(f"params: {self.name} takes no {', '.join(sorted(lost))}")
         return {n: v for n, v in taken.items() if n not in self.inputs}
 
-    @cached_property
+    @once
     def constructed(self) -> dict[str, Any]:
         """What a class is constructed with."""
         given = dict(self.params)
@@ -238,7 +252,7 @@ class Trial:
             given["reduction"] = self.reduction
         return user.keywords(self.function, given) if isinstance(self.function, type) else {}
 
-    @cached_property
+    @once
     def target(self) -> Any:
         """The callable itself; an object of it if it is a class."""
         if not isinstance(self.function, type):
@@ -251,7 +265,7 @@ class Trial:
                 Finding("call", f"{made} cannot be constructed", facts=(("raises", _said(error)),))
             ) from None
 
-    @cached_property
+    @once
     def own(self) -> user.Own:
         return user.Own(self.adapter, self.target, self.gradient)
 
@@ -263,7 +277,7 @@ class Trial:
         plain = inspect.isroutine(self.function) or hasattr(self.function, "__name__")
         return self.name if plain else f"{self.name}(…)"
 
-    @cached_property
+    @once
     def oracle_params(self) -> dict[str, Any]:
         """What the oracle is given: as claimed, else as the callable's own defaults have it."""
         if self.oracle is None:
@@ -287,7 +301,7 @@ class Trial:
 
     # -- what a first call tells ---------------------------------------------------------------------
 
-    @cached_property
+    @once
     def usual_dtypes(self) -> tuple[str, ...]:
         """The dtypes that are checked."""
         if self.dtypes:
@@ -297,7 +311,7 @@ class Trial:
             return (own,)
         return tuple(d for d in self.adapter.dtypes() if d in ("float32", "float64"))
 
-    @cached_property
+    @once
     def probed(self) -> Probe:
         """What the callable did with a first case: kinds, reduction and rows follow from it.
 
@@ -397,7 +411,7 @@ class Trial:
         keras = any(base.__module__.startswith("keras.") for base in type(self.target).__mro__)
         return "mean" if keras and reduction == "sum" and len(whole) > 1 else None
 
-    @cached_property
+    @once
     def meaning(self) -> tuple[str, Any]:
         """The reduction and the rows. Raises Wrong for a shape that stands for none."""
         probe = self.probed
@@ -413,7 +427,7 @@ class Trial:
         """The callable as a binding."""
         return self._bound[0]
 
-    @cached_property
+    @once
     def _bound(self) -> tuple[Binding, Spelling]:
         reduction, rows = self.meaning
         return self.binding(self.probed.kinds, rows), Spelling("", reduction)
