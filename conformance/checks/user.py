@@ -288,7 +288,9 @@ class Own(Adapter):
         finally:
             self._slowest, self._began = self.longest, 0.0
         if self.framework.name == "numpy":
-            if isinstance(returned, (bool, int, float)) and not isinstance(returned, np.generic):  # as weakly typed as NumPy takes it
+            if isinstance(returned, (bool, int, float)) and not isinstance(
+                returned, np.generic
+            ):  # as weakly typed as NumPy takes it
                 kinds = [a.dtype for a in args if getattr(a, "dtype", None) is not None]
                 floats = [k for k in kinds if k.kind == "f" or k.name == "bfloat16"]
                 return np.asarray(returned, floats[0] if floats else None)

@@ -12,6 +12,7 @@ def test_the_message_names_the_mistake():
         nnconform.check_loss(
             smoothing.LabelSmoothing, like="cross_entropy", params={"label_smoothing": 0.1}
         )
+    print(failed.value)
     assert "likely: label smoothing spreads s over the K − 1 other classes" in str(failed.value)
 
 

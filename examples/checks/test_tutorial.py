@@ -12,6 +12,7 @@ def test_an_epsilon_inside_the_logarithm_and_a_sum(name):
     with pytest.raises(nnconform.CheckFailed) as failed:
         nnconform.check_loss(getattr(tutorial, name), like=name)
     message = str(failed.value)
+    print(message)
     assert "likely: 1e-07 is added inside the logarithm" in message
     assert "likely: the losses are summed, not averaged" in message
 
