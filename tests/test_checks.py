@@ -293,6 +293,12 @@ MUTANTS: list[tuple[str, str, Callable[..., Any], dict[str, Any]]] = [
         lambda x, y: mean_squared_error(x.astype(np.float32), y.astype(np.float32)).astype(x.dtype),
         {"dtypes": ["float64"]},
     ),
+    (
+        "in float64 it has the digits of float32",
+        "silu",
+        lambda x: silu(x * np.asarray(np.float32(1.0000001), x.dtype)),
+        {"dtypes": ["float64"]},
+    ),
     ("digits are lost", "mish", lambda x: x * np.tanh(np.log(1 + np.exp(np.minimum(x, 80)))), {}),
 ]
 
@@ -308,7 +314,7 @@ def _along_samples(x: Array, target: Array) -> Any:
 def test_a_mistake_is_named(
     said: str, like: str, function: Callable[..., Any], options: dict[str, Any]
 ) -> None:
-    activations = ("softmax", "softplus", "mish")
+    activations = ("softmax", "softplus", "mish", "silu")
     check = nnconform.check_activation if like in activations else nnconform.check_loss
     with pytest.raises(nnconform.CheckFailed) as failed:
         check(function, like=like, framework="numpy", examples=30, **options)

@@ -9,6 +9,7 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import nnconform
@@ -33,6 +34,15 @@ def test_the_examples_pass_and_print_the_messages_of_the_guide() -> None:
     assert len(shown) == 4
     for message in shown:
         assert message in done.stdout
+
+
+def test_the_message_of_the_readme() -> None:
+    def my_loss(y_true, y_pred):
+        return np.sum((y_pred - y_true) ** 2)
+
+    with pytest.raises(nnconform.CheckFailed) as failed:
+        nnconform.check_loss(my_loss, like="mean_squared_error")
+    assert f"```text\n{failed.value}\n```" in (ROOT / "README.md").read_text("utf-8")
 
 
 def test_every_check_is_explained() -> None:

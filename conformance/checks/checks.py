@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import logging
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ...reference.floats import float_of, is_float
-from .. import aspects, properties, special
+from .. import aspects, special
 from ..cases import Case
 from ..error import BOUND
 from ..measurement import Measurement
@@ -102,7 +103,9 @@ def _mutation(t: Trial) -> None:
     def judge(case: Case) -> None:
         tensors = {n: t.adapter.tensor(a) for n, a in case.inputs.items()}
         try:
-            t.own.answer(*(tensors[n] for n in t.inputs), **t.keywords)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                t.own.answer(*(tensors[n] for n in t.inputs), **t.keywords)
         except Exception as error:
             raise Wrong(
                 Finding("mutation", "raises", t.setting(case), (("raises", _said(error)),))
@@ -225,17 +228,6 @@ def _special(t: Trial) -> None:
                 found.says if label in found.says else f"{found.says}, where {name} holds {label}"
             )
             raise Wrong(replace(found, says=said)) from None
-
-
-@check("properties", oracle=True)
-def _properties(t: Trial) -> None:
-    """What must hold of the function that it is like: its range, its symmetries, …"""
-    if t.meaning != ("none", None):
-        raise Inapplicable("they speak of unreduced losses; the value is held against the oracle")
-    dtype = t.usual_dtypes[0]
-    judge = t.measured("properties", dtype, properties.judge, "property")
-    for case in t.corpus(dtype, 5):
-        t.held(case, judge)
 
 
 @check("reduction", "loss", oracle=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,7 @@ def _interrupted(seconds: float, work: Callable[[], Any]) -> Any:
     def ring(number: int, frame: Any) -> None:
         raise OutOfTime
 
+    began = time.monotonic()
     before = signal.signal(signal.SIGALRM, ring)
     # again every second: what swallows one is interrupted once more
     left, every = signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
@@ -37,7 +39,8 @@ def _interrupted(seconds: float, work: Callable[[], Any]) -> Any:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
         if left:
-            signal.setitimer(signal.ITIMER_REAL, left, every)
+            passed = time.monotonic() - began
+            signal.setitimer(signal.ITIMER_REAL, max(left - passed, 1e-3), every)
 
 
 def _abandoned(seconds: float, work: Callable[[], Any]) -> Any:

@@ -51,6 +51,8 @@ EPSILONS = (
     *(1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-14, 1e-15, 1e-16, 1e-20, 1e-30),
     *(float(np.finfo(np.float32).eps), float(np.finfo(np.float64).eps)),
 )
+#: probabilities about as small as what people add to them
+SMALL = (1e-2, 1e-4, 1e-6, 3e-7, 1e-8, 1e-10)
 FACTORS = {
     2.0: (
         "every value is twice what it should be",
@@ -117,11 +119,11 @@ def diagnose(t: Trial, finding: Finding) -> Finding:
 # -- the value -----------------------------------------------------------------------------------
 
 
-def points(t: Trial, dtype: str) -> list[Point]:
-    """What the function does with ordinary numbers: whole cases, and each sample alone."""
+def points(t: Trial, dtype: str, cases: list[Case] | None = None) -> list[Point]:
+    """What the function does with cases: by default with ordinary numbers, each sample alone too."""
     found = []
     subject = t.subject(dtype)
-    for case in _ordinary(t, dtype):
+    for case in _ordinary(t, dtype) if cases is None else cases:
         outcome = t.execute(case)
         if outcome.value is None or outcome.value.dtype.kind not in "fV":
             continue
@@ -147,6 +149,28 @@ def _ordinary(t: Trial, dtype: str) -> Iterator[Case]:
             yield replace(case, inputs=inputs)
 
 
+def _improbable(t: Trial, dtype: str) -> Iterator[Case]:
+    """A case with small probabilities, which tell what is added to them from a clip."""
+    case = list(t.corpus(dtype, 2))[-1]
+    kinds = t.base.kinds.get("input", ())
+    kind = t.described.facts.get("kind_of", {}).get("input")
+    if kind is not None:
+        kinds = (kind({**t.described.defaults(), **t.oracle_params}),)
+    array = case.inputs.get("input")
+    if array is None or not {"probability", "distribution"} & set(kinds):
+        return
+    small = np.resize(SMALL, len(array))
+    if "probability" in kinds:
+        p = np.broadcast_to(small.reshape(-1, *[1] * (array.ndim - 1)), array.shape)
+    else:
+        at = np.arange(len(array))
+        p = np.zeros(array.shape)
+        p[at, at % array.shape[1]] = small
+        p[at, (at + 1) % array.shape[1]] = 1 - small
+    made = float_of(case.dtype).rounded(p)
+    yield replace(case, inputs={**case.inputs, "input": made})
+
+
 def _of_value(t: Trial, finding: Finding) -> Finding:
     case: Case = finding.context["case"]
     dtype = "float64" if "float64" in t.usual_dtypes else case.dtype
@@ -165,14 +189,16 @@ def _of_value(t: Trial, finding: Finding) -> Finding:
             return _of_precision(t, finding, known)
     if sum(p.telling for p in known) < ENOUGH:
         return finding.because(())
+    agreed: list[tuple[tuple[Mistake, ...], Formula]] = []
     for mistakes, compute in _readings(t, kind):
-        if time.monotonic() > t.ends:
+        if time.monotonic() > t.ends or (agreed and len(mistakes) > len(agreed[0][0])):
             break
-        try:
-            if all(p.agrees(compute(p.arguments)) for p in known):
-                return finding.because(mistakes, _evidence(known))
-        except Exception:  # a formula that cannot be had of these arguments
-            continue
+        if _agree(known, compute):
+            agreed.append((mistakes, compute))
+    if agreed:
+        rare = points(t, dtype, list(_improbable(t, dtype))) if len(agreed) > 1 else []
+        best = next((m for m, compute in agreed if _agree(rare, compute)), agreed[0][0])
+        return finding.because(best, _evidence(known))
     if (mistake := _zero_times_infinity(t, known)) is not None:
         return finding.because((mistake,), _evidence(known))
     wants = [np.asarray(p.expected.want, np.float64) for p in known]
@@ -193,6 +219,14 @@ def _of_value(t: Trial, finding: Finding) -> Finding:
         if related is not None:
             return finding.because((*reading.mistakes, related), _evidence(known))
     return finding.because(())
+
+
+def _agree(known: list[Point], compute: Formula) -> bool:
+    """Whether a reading gives what the function gave at every point."""
+    try:
+        return all(p.agrees(compute(p.arguments)) for p in known)
+    except Exception:  # a formula that cannot be had of these arguments
+        return False
 
 
 def _evidence(known: list[Point]) -> str:
@@ -570,7 +604,12 @@ def _of_precision(t: Trial, finding: Finding, known: list[Point]) -> Finding:
             what = "0 · ∞, 0/0 or log 0 on the way: the formula is right elsewhere"
             fix = "treat that point apart, before the operation rather than after it"
         return finding.because((Mistake(what, fix),), evidence)
-    if np.isfinite(want) and (factor := _more_digits(t, case, got, want)) > 100:
+    factor = _more_digits(t, case, got, want) if np.isfinite(want) else 1.0
+    if case.dtype == "float64" and factor <= 100 and not all(p.right for p in known):
+        what = "in float64 it has the digits of float32: a constant or an intermediate is float32"
+        fix = "make constants of the input's dtype: torch.tensor(c, dtype=x.dtype), tf.constant(c, x.dtype)"
+        return finding.because((Mistake(what, fix),), evidence)
+    if factor > 100:
         other = "float64" if case.dtype != "float64" else "float32"
         nearer = "nearer" if other == "float64" else "further off"
         what = (

@@ -27,6 +27,7 @@ from ...reference.outcome import Outcome
 from ...reference.reductions import REDUCTIONS
 from .. import aspects
 from ..cases import Case, build, corpus
+from ..error import BOUND
 from ..measurement import Divergence, Measurement, Subject, Worst
 from ..selection import UsageError
 from ..sources import Corpus, Search
@@ -592,7 +593,9 @@ class Trial:
                 (f"want{at}", f"{worst.want:.{digits}g}   by {self.compared}"),
             ]
             if np.isfinite(worst.error):
-                facts.append(("error", f"{worst.error:.3g} units of rounding; 8 are allowed"))
+                facts.append(
+                    ("error", f"{worst.error:.3g} units of rounding; {BOUND:g} are allowed")
+                )
         return Finding(
             check,
             says,
