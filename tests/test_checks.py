@@ -424,6 +424,29 @@ def test_a_wrong_gradient_by_hand(options: dict[str, Any]) -> None:
         assert "every derivative is 0.5 times" in str(failed.value)
 
 
+@pytest.mark.parametrize(
+    ("said", "gradient"),
+    [
+        ("cut off from its inputs", lambda x: 0 * x),
+        ("a clip, a maximum or a rounding stops", lambda x: np.where(np.abs(x) < 2, 1, 0)),
+        ("0 · ∞ in the backward pass", lambda x: x / x),
+        ("every derivative is 3 times", lambda x: np.full_like(x, 3)),
+        ("no known mistake", lambda x: x),
+    ],
+)
+def test_a_mistake_in_a_gradient_is_named(said: str, gradient: Any) -> None:
+    with pytest.raises(nnconform.CheckFailed) as failed:
+        nnconform.check_activation(
+            lambda x: x + 0,
+            like="linear",
+            framework="numpy",
+            gradient=lambda x: gradient(x).astype(x.dtype),
+            examples=20,
+        )
+    assert failed.value.check == "gradient"
+    assert said in str(failed.value)
+
+
 def test_kinks_are_not_held_against_anybody() -> None:
     nnconform.check_activation(
         lambda x: np.maximum(x, 0), gradient=lambda x: (x > 0).astype(x.dtype), framework="numpy"
