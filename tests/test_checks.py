@@ -101,7 +101,7 @@ LOSSES: list[tuple[Callable[..., Any], dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("function", "options"), LOSSES)
 def test_a_right_loss_passes(function: Any, options: dict[str, Any]) -> None:
-    nnconform.check_loss(function, **options, framework="numpy", examples=20)
+    nnconform.check_loss(function, **options, framework="numpy", examples=6)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_right_loss_passes(function: Any, options: dict[str, Any]) -> None:
     ],
 )
 def test_a_right_activation_passes(function: Any, options: dict[str, Any]) -> None:
-    nnconform.check_activation(function, **options, framework="numpy", examples=20)
+    nnconform.check_activation(function, **options, framework="numpy", examples=6)
 
 
 # -- known mistakes ------------------------------------------------------------------------------
@@ -317,7 +317,7 @@ def test_a_mistake_is_named(
     activations = ("softmax", "softplus", "mish", "silu")
     check = nnconform.check_activation if like in activations else nnconform.check_loss
     with pytest.raises(nnconform.CheckFailed) as failed:
-        check(function, like=like, framework="numpy", examples=30, **options)
+        check(function, like=like, framework="numpy", examples=12, **options)
     likely = [line for line in str(failed.value).split("likely: ")[1:]]
     assert len(likely) == 1, str(failed.value)
     assert said in " ".join(likely[0].split()), str(failed.value)
@@ -394,7 +394,7 @@ def test_what_is_wrong_fails_its_check(
     check: str, said: str, function: Any, options: dict[str, Any]
 ) -> None:
     with pytest.raises(nnconform.CheckFailed) as failed:
-        nnconform.check_loss(function, framework="numpy", examples=20, **options)
+        nnconform.check_loss(function, framework="numpy", examples=6, **options)
     assert failed.value.check == check, str(failed.value)
     assert said in str(failed.value)
     assert "Traceback" not in str(failed.value)
@@ -405,8 +405,8 @@ def slope(input, target):
 
 
 def test_a_gradient_by_hand() -> None:
-    nnconform.check_loss(mean_squared_error, like="mean_squared_error", gradient=slope)
-    nnconform.check_loss(mean_squared_error, gradient=slope)
+    nnconform.check_loss(mean_squared_error, like="mean_squared_error", gradient=slope, examples=10)
+    nnconform.check_loss(mean_squared_error, gradient=slope, examples=5)
     nnconform.check_activation(
         silu, like="silu", gradient=lambda x: sigmoid(x) * (1 + x * sigmoid(-x)), examples=10
     )
@@ -441,7 +441,7 @@ def test_a_mistake_in_a_gradient_is_named(said: str, gradient: Any) -> None:
             like="linear",
             framework="numpy",
             gradient=lambda x: gradient(x).astype(x.dtype),
-            examples=20,
+            examples=6,
         )
     assert failed.value.check == "gradient"
     assert said in str(failed.value)
@@ -558,9 +558,9 @@ def test_one_test_for_each_check() -> None:
 
 @nnconform.parametrize_checks(
     [
-        (huber, {"like": "huber", "framework": "numpy", "examples": 10}),
-        (silu, {"like": "silu", "framework": "numpy", "examples": 10}),
-        (huber, {"kind": "loss", "nonnegative": True, "framework": "numpy", "examples": 10}),
+        (huber, {"like": "huber", "framework": "numpy", "examples": 4}),
+        (silu, {"like": "silu", "framework": "numpy", "examples": 4}),
+        (huber, {"kind": "loss", "nonnegative": True, "framework": "numpy", "examples": 4}),
     ]
 )
 def test_parametrized(check: Callable[[], None]) -> None:

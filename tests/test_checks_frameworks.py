@@ -11,7 +11,7 @@ import nnconform
 from nnconform.conformance.checks import user
 from nnconform.conformance.selection import UsageError
 
-QUICK = {"examples": 10}
+QUICK = {"examples": 6}
 
 
 def failing(function: Any, **options: Any) -> nnconform.CheckFailed:
