@@ -144,7 +144,7 @@ def _ordinary(t: Trial, dtype: str) -> Iterator[Case]:
         if not set(shapes.values()) <= {"S", "N", "C"}:
             continue
         size = next(case.inputs[n].shape[0] for n, s in shapes.items() if s != "C")
-        for at in range(min(size, 8)):
+        for at in range(min(size, 4)):
             inputs = {n: a if shapes[n] == "C" else a[at : at + 1] for n, a in case.inputs.items()}
             yield replace(case, inputs=inputs)
 
