@@ -18,7 +18,7 @@ from ..measurement import Measurement
 from . import user
 from .message import Finding
 from .mistakes import DETACHED
-from .trial import Inapplicable, Judgement, Trial, Wrong, _said, upstream
+from .trial import Inapplicable, Judgement, Trial, Wrong, in_a_line, upstream
 
 Array = np.ndarray
 Run = Callable[[Trial], None]
@@ -70,13 +70,13 @@ def _call(t: Trial) -> None:
     """It can be called, answers with a tensor, and answers the same again."""
     probe = t.probed
     if probe.outcome.error is not None:
-        raise Wrong(t._raised(probe))
+        raise Wrong(t.raised(probe))
     again = t.own.execute(
         t.binding(probe.kinds).call(probe.case.inputs, {}, None, probe.case.dtype)
     )
     first, second = probe.outcome.value, again.value
     if again.error is not None or not _same(first, second):
-        text = _said(again.error) if again.error is not None else _shown(second)
+        text = in_a_line(again.error) if again.error is not None else _shown(second)
         raise Wrong(
             Finding(
                 "call",
@@ -108,7 +108,7 @@ def _mutation(t: Trial) -> None:
                 t.own.answer(*(tensors[n] for n in t.inputs), **t.keywords)
         except Exception as error:
             raise Wrong(
-                Finding("mutation", "raises", t.setting(case), (("raises", _said(error)),))
+                Finding("mutation", "raises", t.setting(case), (("raises", in_a_line(error)),))
             ) from None
         for name, tensor in tensors.items():
             now = t.adapter.array(tensor)
@@ -178,7 +178,7 @@ def _connected(t: Trial) -> None:
     outcome = t.execute(case, wrt, upstream)
     if isinstance(outcome.error, user.NoGradient):
         raise Inapplicable(str(outcome.error))
-    reason = _said(outcome.error) if outcome.error is not None else ""
+    reason = in_a_line(outcome.error) if outcome.error is not None else ""
     reason = reason or next(iter(outcome.refused.values()), "")
     if reason:
         detached = "require grad" in reason or "None" in reason
@@ -523,7 +523,7 @@ def _compiled(t: Trial) -> None:
                     "compiled",
                     f"works as it is, but not through {compiler}",
                     t.setting(case),
-                    (("raises", _said(outcome.error)),),
+                    (("raises", in_a_line(outcome.error)),),
                     fix="use the framework's operations on tensors: no NumPy, no Python if or float() on "
                     "values",
                 )
@@ -542,7 +542,7 @@ def _answered(t: Trial, case: Case, check: str) -> Array:
     """The value of a case; raises Wrong where the callable raises, or has lost its shape."""
     outcome = t.execute(case)
     if outcome.error is not None:
-        said = (("raises", _said(outcome.error)),)
+        said = (("raises", in_a_line(outcome.error)),)
         raise Wrong(Finding(check, "raises", t.setting(case), said))
     assert outcome.value is not None
     return outcome.value

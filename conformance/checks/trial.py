@@ -144,7 +144,7 @@ class Trial:
         self.oracle = self._oracle()
         self._check_options()
         self.framework_name = self.framework or user.framework_of(self.function)
-        self.adapter = user.framework_adapter(user._on_backend(self.framework_name))
+        self.adapter = user.framework_adapter(user.on_backend(self.framework_name))
         if self.gradient is not None and self.adapter.name != "numpy":
             raise UsageError(
                 f"gradient= is for NumPy, which has none; {self.adapter.name} has its own"
@@ -263,7 +263,9 @@ class Trial:
         except Exception as error:
             made = f"{self.name}({_written(self.constructed)})"
             raise Wrong(
-                Finding("call", f"{made} cannot be constructed", facts=(("raises", _said(error)),))
+                Finding(
+                    "call", f"{made} cannot be constructed", facts=(("raises", in_a_line(error)),)
+                )
             ) from None
 
     @once
@@ -417,7 +419,7 @@ class Trial:
         """The reduction and the rows. Raises Wrong for a shape that stands for none."""
         probe = self.probed
         if probe.outcome.error is not None:
-            raise Wrong(self._raised(probe))
+            raise Wrong(self.raised(probe))
         meant = self._meaning(probe)
         if meant is None:
             raise Wrong(self._misshapen(probe))
@@ -604,7 +606,8 @@ class Trial:
             context={"case": worst.case, "of": worst.of, "got": worst.got, "want": worst.want},
         )
 
-    def _raised(self, probe: Probe) -> Finding:
+    def raised(self, probe: Probe) -> Finding:
+        """A first call that raised."""
         error = probe.outcome.error
         assert error is not None
         fix = ""
@@ -616,7 +619,7 @@ class Trial:
             "call",
             "raises when it is called",
             self.setting(probe.case),
-            (("raises", _said(error)), *_where(error)),
+            (("raises", in_a_line(error)), *_where(error)),
             fix=fix,
         )
 
@@ -757,7 +760,7 @@ def _written(keywords: Mapping[str, Any]) -> str:
     return ", ".join(f"{n}={v!r}" for n, v in keywords.items())
 
 
-def _said(error: BaseException) -> str:
+def in_a_line(error: BaseException) -> str:
     """An exception in one line."""
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     return f"{type(error).__name__}: {first}"[:200]

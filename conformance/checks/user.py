@@ -105,10 +105,10 @@ def framework_of(function: Any) -> str:
             f"{named(function)}: the framework cannot be told ({', '.join(found)}?); "
             f"name it: framework={found[0]!r}"
         )
-    return _on_backend(found[0])
+    return on_backend(found[0])
 
 
-def _on_backend(name: str) -> str:
+def on_backend(name: str) -> str:
     """``keras`` computes with what it was imported with."""
     if name != "keras" or "keras" not in sys.modules:
         return name
