@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from nnconform.conformance.cli import cli
 from nnconform.conformance.porting.agreement import compared
+from nnconform.conformance.porting.differences import first
 from nnconform.conformance.porting.example import example
 from nnconform.conformance.porting.explanation import write_guides
 from nnconform.conformance.porting.guide import Guides, port
@@ -27,6 +28,7 @@ from nnconform.conformance.porting.translation import (
     Side,
     Untranslatable,
     candidates,
+    principal,
     translate,
     ways,
 )
@@ -101,6 +103,27 @@ def test_every_snippet_of_the_pages_runs_and_gives_what_stands_beside_it():
         elif (got := printed(call)) != said and not got.startswith(said.removesuffix(" …")):
             wrong.append(f"{code}\ngives {got}")
     assert len(snippets()) > 300
+    assert not wrong, "\n\n".join(wrong[:5])
+
+
+@pytest.mark.parametrize("name", ["torch", "tensorflow", "keras"])
+def test_code_of_compositions_runs_and_gives_what_the_call_here_gives(name):
+    there = next(one for one in guides().adapters if one.name == name)
+    shown_ones, wrong = 0, []
+    for made in there.compositions:
+        for surface in guides().offering(made.function, guides().surfaces):
+            if guides().surfaces[surface] is there:
+                continue
+            here = principal(ways(guides().surfaces[surface], made.function, surface))[0]
+            one = Side(there, made)
+            found, _ = first(here, here.explicit_default(), example(here), [one], gradient=False)
+            if found is not None:
+                shown_ones += 1
+                translation, pair = found
+                code = there.reproducer(translation.call)
+                if not alike(printed(code), shown(pair.there.value)):
+                    wrong.append(f"{code}\ngives {printed(code)}, not {shown(pair.there.value)}")
+    assert shown_ones > 15
     assert not wrong, "\n\n".join(wrong[:5])
 
 
