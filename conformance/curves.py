@@ -35,7 +35,8 @@ class Curve:
 
         Inputs and errors that are no finite numbers are left out.
         """
-        x, error, allowed = (np.ravel(a).astype(np.float64) for a in (x, error, allowed))
+        with np.errstate(over="ignore"):  # of extended precision: left out below
+            x, error, allowed = (np.ravel(a).astype(np.float64) for a in (x, error, allowed))
         kept = np.isfinite(x) & np.isfinite(error)
         x, error, allowed = x[kept], error[kept], allowed[kept]
         exponent = np.frexp(x)[1].astype(int) - 1  # 2**exponent <= |x| < 2**(exponent + 1)
