@@ -52,6 +52,8 @@ class Examination:
 
     m: Measurement
     case: Case
+    #: the case that a property put first, where it is not the case itself
+    put: Case | None = None
 
     @property
     def u(self) -> float:
@@ -82,6 +84,8 @@ class Examination:
             for n, a in inputs.items()
         }
         case = replace(self.case, inputs={**self.case.inputs, **inputs})
+        if self.put is None and not spelling:
+            self.put = case
         return self._outcome(subject, case)
 
     def other(self, function: str, inputs: Mapping[str, Array], params: Mapping[str, Any]) -> Array:
@@ -182,6 +186,7 @@ def judge(m: Measurement, case: Case) -> None:
         return
     examination = Examination(m, case)
     for prop in properties_of(m.subject.function, draws=m.subject.binding.random):
+        examination.put = None
         try:
             statements = list(prop(examination))
         except Inapplicable:
@@ -208,7 +213,8 @@ def judge(m: Measurement, case: Case) -> None:
                 )
                 # what the callable gave was widened; the statement is about that number
                 mended = np.where(finite, got, 0).astype(want.dtype)
-                m.equate(case, call, statement.what, mended, expected, names)
+                shown = examination.put or case  # whose results the statement is about
+                m.equate(shown, m.subject.call(shown), statement.what, mended, expected, names)
 
 
 # -- facts that a function declares ------------------------------------------------------------------
