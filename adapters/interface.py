@@ -40,6 +40,19 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 EXHAUSTED = ("can't allocate memory", "not enough memory", "OOM when allocating", "bad_alloc")
 
 
+#: the operations (:attr:`Adapter.operations`) that Python's operators write, alike everywhere
+ARITHMETIC: Mapping[str, str] = MappingProxyType(
+    {
+        "signs": "2 * {x} - 1",
+        "bits": "({x} + 1) / 2",
+        "smooth": "{x} * {kept} + {spread}",
+        "negative": "-{x}",
+        "half": "{x} / 2",
+        "twice": "2 * {x}",
+    }
+)
+
+
 class _Dtype:
     """Stands in a binding's fixed arguments for the name of the dtype under test."""
 
@@ -831,6 +844,7 @@ class Adapter(ABC):
 
 
 __all__ = [
+    "ARITHMETIC",
     "DTYPE",
     "INTERFACE",
     "NOTHING",

@@ -28,6 +28,7 @@ from .dialects import (
     within_epsilon,
 )
 from .interface import (
+    ARITHMETIC,
     DTYPE,
     NOTHING,
     Adapter,
@@ -561,22 +562,17 @@ def _bindings(backend: str) -> tuple[Binding, ...]:
 
 
 OPERATIONS: dict[str, str] = {
+    **ARITHMETIC,
     "expand": "keras.ops.expand_dims({x}, -1)",
     "move": "keras.ops.moveaxis({x}, {source}, {to})",
     "permute": "keras.ops.transpose({x}, [{order}])",
     "one_hot": "keras.ops.one_hot({x}, {classes}, axis={axis}, dtype='{dtype}')",
-    "signs": "2 * {x} - 1",
-    "bits": "({x} + 1) / 2",
-    "smooth": "{x} * {kept} + {spread}",
     "exp": "keras.ops.exp({x})",
     "log": "keras.ops.log({x})",
     "sigmoid": "keras.ops.sigmoid({x})",
     "logit": "keras.ops.log({x}) - keras.ops.log1p(-{x})",
     "softmax": "keras.ops.softmax({x}, axis={axis})",
     "log_softmax": "keras.ops.log_softmax({x}, axis={axis})",
-    "negative": "-{x}",
-    "half": "{x} / 2",
-    "twice": "2 * {x}",
     "sum": "keras.ops.sum({x})",
     "mean": "keras.ops.mean({x})",
     "sum_over": "keras.ops.sum({x}) / {count}",

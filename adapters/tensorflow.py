@@ -17,7 +17,7 @@ from ..reference.floats import is_float
 from ..reference.function import between
 from .compositions.tensorflow import COMPOSITIONS
 from .dialects import SMOOTH
-from .interface import DTYPE, Adapter, Binding, Spelling, bind, surface
+from .interface import ARITHMETIC, DTYPE, Adapter, Binding, Spelling, bind, surface
 
 #: ``tf.compat.v1.losses.Reduction``, each member with the meaning that its documentation gives
 REDUCTION = (
@@ -264,22 +264,17 @@ REFUSALS = (
 
 
 OPERATIONS: dict[str, str] = {
+    **ARITHMETIC,
     "expand": "tf.expand_dims({x}, -1)",
     "move": "tf.experimental.numpy.moveaxis({x}, {source}, {to})",
     "permute": "tf.transpose({x}, [{order}])",
     "one_hot": "tf.one_hot({x}, {classes}, axis={axis}, dtype=tf.{dtype})",
-    "signs": "2 * {x} - 1",
-    "bits": "({x} + 1) / 2",
-    "smooth": "{x} * {kept} + {spread}",
     "exp": "tf.exp({x})",
     "log": "tf.math.log({x})",
     "sigmoid": "tf.sigmoid({x})",
     "logit": "tf.math.log({x}) - tf.math.log1p(-{x})",
     "softmax": "tf.nn.softmax({x}, axis={axis})",
     "log_softmax": "tf.nn.log_softmax({x}, axis={axis})",
-    "negative": "-{x}",
-    "half": "{x} / 2",
-    "twice": "2 * {x}",
     "sum": "tf.reduce_sum({x})",
     "mean": "tf.reduce_mean({x})",
     "sum_over": "tf.reduce_sum({x}) / {count}",

@@ -12,7 +12,7 @@ from ..reference.floats import is_float
 from ..reference.function import between
 from .compositions.torch import COMPOSITIONS
 from .dialects import BCE_LOG_FLOOR
-from .interface import Adapter, Binding, Made, Spelling, bind, surface
+from .interface import ARITHMETIC, Adapter, Binding, Made, Spelling, bind, surface
 
 NONE = Spelling("none", "none", {"reduction": "none"})
 SUM = Spelling("sum", "sum", {"reduction": "sum"})
@@ -561,22 +561,17 @@ TORCH = surface(
 
 
 OPERATIONS: dict[str, str] = {
+    **ARITHMETIC,
     "expand": "{x}.unsqueeze(-1)",
     "move": "{x}.movedim({source}, {to})",
     "permute": "{x}.permute({order})",
     "one_hot": "torch.nn.functional.one_hot({x}, {classes}).movedim(-1, {axis}).to(torch.{dtype})",
-    "signs": "2 * {x} - 1",
-    "bits": "({x} + 1) / 2",
-    "smooth": "{x} * {kept} + {spread}",
     "exp": "{x}.exp()",
     "log": "{x}.log()",
     "sigmoid": "{x}.sigmoid()",
     "logit": "{x}.logit()",
     "softmax": "{x}.softmax({axis})",
     "log_softmax": "{x}.log_softmax({axis})",
-    "negative": "-{x}",
-    "half": "{x} / 2",
-    "twice": "2 * {x}",
     "sum": "{x}.sum()",
     "mean": "{x}.mean()",
     "sum_over": "{x}.sum() / {count}",

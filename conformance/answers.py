@@ -24,7 +24,7 @@ from .aspects import cotangent
 from .cases import Case
 from .error import BOUND, Expected
 from .legacy import meaning
-from .measurement import Subject, smallest_part
+from .measurement import Subject, smallest_part, where_largest
 from .selection import subjects
 
 Array = np.ndarray
@@ -130,7 +130,7 @@ def _between(case: str, of: str, old: Array, new: Array, aspect: str) -> Iterato
         ("number", number & ~free),
     ):
         if where.any():
-            index = _largest(np.where(where, np.nan_to_num(distance, nan=0.0), -1))
+            index = where_largest(np.where(where, np.nan_to_num(distance, nan=0.0), -1))
             top = float(distance[where].max()) if what == "number" else np.nan
             yield Difference(case, what, of, index, int(where.sum()), top)
 
@@ -150,10 +150,6 @@ def _ordinal(array: Array) -> Array:
     bits = array.view(f"i{array.dtype.itemsize}").astype(np.int64)
     least = np.int64(np.iinfo(f"i{array.dtype.itemsize}").min)
     return np.where(bits < 0, least - bits, bits)
-
-
-def _largest(array: Array) -> Index:
-    return tuple(map(int, np.unravel_index(int(array.argmax()), array.shape)))
 
 
 # -- what the oracle says of them, and how they are shown ----------------------------------------------

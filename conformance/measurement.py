@@ -240,7 +240,7 @@ class Measurement:
         self._draw(case, expected, distance, of)
         if wrong.any():
             if confirmed is None or not wrong[confirmed]:
-                confirmed, said = _where_largest(np.where(wrong, error, -1)), ""
+                confirmed, said = where_largest(np.where(wrong, error, -1)), ""
             index = confirmed
             at = f" at {index}" if index else ""
             self._fail(
@@ -573,7 +573,8 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _where_largest(array: Array) -> tuple[int, ...]:
+def where_largest(array: Array) -> tuple[int, ...]:
+    """The index of the largest element."""
     return tuple(map(int, np.unravel_index(int(array.argmax()), array.shape)))
 
 

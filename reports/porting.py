@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from .digest import number
+from .digest import number, plural
 from .table import rows_of
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def _defaults(found: Guide | None) -> Iterator[str]:
     if found is None:
         return
     why = "; ".join(found["why"])
-    for must in found.get("must", ()):
+    for must in found["must"]:
         yield (
             f"`{must['said']}` must be said {must['side']}: without it, it gives "
             f"{_cut(must['without'])}."
@@ -224,21 +224,17 @@ def _differences(port: Guide) -> Iterator[str]:
         )
     lines = [*found["left"], *_examples(found["parts"])]
     lines += [
-        f"{_plural(count)} of the corpus not possible: {reason}"
+        f"{plural(count, 'case')} of the corpus not possible: {reason}"
         for reason, count in found["refused"].items()
     ]
     if not port["to"]["composed"]:
         lines += [
-            f"{_plural(count)} of the corpus by a composition: {_said(expression)}"
+            f"{plural(count, 'case')} of the corpus by a composition: {_said(expression)}"
             for expression, count in found["composed"].items()
         ]
     lines += [*port["edges"], *port["dtypes"]]
     if lines:
         yield "**Stays different:**\n\n" + "\n".join(f"- {line}" for line in lines)
-
-
-def _plural(count: int) -> str:
-    return f"{count} case{'s' * (count > 1)}"
 
 
 def _examples(parts: list[Guide]) -> Iterator[str]:

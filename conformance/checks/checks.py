@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ...adapters.interface import signature_of
 from ...reference.floats import float_of, is_float
 from .. import aspects, special
 from ..cases import Case
@@ -234,7 +235,7 @@ def _special(t: Trial) -> None:
 def _reduction(t: Trial) -> None:
     """Every reduction that its signature offers is the oracle's."""
     made = t.function if isinstance(t.function, type) else user.called(t.function)
-    found = user.signature(made)
+    found = signature_of(made)
     if t.reduction is not None or not found or "reduction" not in found.parameters:
         raise Inapplicable("it takes no reduction=")
     for name in ("none", "sum", "mean"):

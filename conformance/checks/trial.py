@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ...adapters import adapter
-from ...adapters.interface import Binding, Spelling, Surface
+from ...adapters.interface import Binding, Spelling, Surface, signature_of
 from ...reference import catalogue
 from ...reference.floats import DTYPES, float_of, is_float
 from ...reference.function import Function
@@ -336,7 +336,7 @@ class Trial:
     def _check_arity(self) -> None:
         """Raises Wrong where the signature has no room for the arguments."""
         target = self.target
-        found = user.signature(user.called(target))
+        found = signature_of(user.called(target))
         if found is None:
             return
         takes = [p for p in found.parameters.values()]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...adapters import adapter
-from ...adapters.interface import Adapter, Call
+from ...adapters.interface import Adapter, Call, signature_of
 from ...reference.function import Function
 from ..selection import UsageError
 
@@ -172,17 +172,9 @@ def called(function: Any) -> Any:
     return function
 
 
-def signature(function: Any) -> inspect.Signature | None:
-    """What a callable takes; None of a builtin that does not say."""
-    try:
-        return inspect.signature(function)
-    except (TypeError, ValueError):
-        return None
-
-
 def positional(function: Any) -> list[str]:
     """The names of what a callable takes by position."""
-    found = signature(called(function))
+    found = signature_of(called(function))
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return [p.name for p in found.parameters.values() if p.kind in kinds] if found else []
 
@@ -208,7 +200,7 @@ def order(function: Any, inputs: Sequence[str], framework: str) -> tuple[str, ..
 
 def keywords(function: Any, params: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters that a callable has in its signature, by its own names for them."""
-    found = signature(function)
+    found = signature_of(function)
     if found is None:
         return {}
     taken = {
@@ -225,7 +217,7 @@ def keywords(function: Any, params: Mapping[str, Any]) -> dict[str, Any]:
 
 def own_defaults(function: Any, oracle: Function) -> dict[str, Any]:
     """The oracle's parameters for which a callable has defaults of its own."""
-    found = signature(function)
+    found = signature_of(function)
     given: dict[str, Any] = {}
     for name, parameter in oracle.parameters.items():
         for own in (name, *ALSO.get(name, ())):

@@ -6,16 +6,16 @@ call here: in units of u·scale, where each side may be off by :data:`.BOUND`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ...reference.floats import is_float
+from ...reference.floats import float_of, is_float
 from ...reference.outcome import Outcome
 from ..aspects import cotangent
 from ..error import BOUND, Expected, ulps
+from .shown import DTYPE, raised
 from .translation import Translation
 
 Array = np.ndarray
@@ -93,8 +93,7 @@ def compared(translation: Translation, *, gradient: bool = True) -> Pair:
     )
     for side, outcome in ((here, pair.here), (there, pair.there)):
         if outcome.error is not None:
-            text = " ".join(f"{type(outcome.error).__name__}: {outcome.error}".split())
-            said = f"{side.name} raises {text[:160]}"
+            said = f"{side.name} raises {raised(outcome.error)}"
             if shared:
                 pair = compared(translation, gradient=False)
                 pair.ungraded = said
@@ -143,9 +142,17 @@ def _part(of: str, here: Array, there: Array, expected: Expected, kind: Any) -> 
     )
 
 
-def differing(pair: Pair) -> Iterator[tuple[Part, Index]]:
-    """The results that differ by more than rounding, each part's largest difference first."""
-    for part in pair.parts:
-        order = np.argsort(np.where(part.differs, -part.error, np.inf), axis=None, kind="stable")
-        for at in order[: np.count_nonzero(part.differs)]:
-            yield part, tuple(map(int, np.unravel_index(at, part.differs.shape)))
+def close(a: Array | None, b: Array | None) -> bool:
+    """Whether two results have the same shape, and numbers that are the same to rounding."""
+    if a is None or b is None or a.shape != b.shape:
+        return False
+    return all(alike(u, v) for u, v in zip(a.ravel().tolist(), b.ravel().tolist(), strict=True))
+
+
+def alike(a: float, b: float) -> bool:
+    """The same to rounding; NaN is like NaN."""
+    if np.isnan(a) or np.isnan(b):
+        return bool(np.isnan(a) and np.isnan(b))
+    if np.isinf(a) or np.isinf(b):
+        return a == b
+    return abs(a - b) <= APART * float_of(DTYPE).u * max(abs(a), abs(b), 1.0)

@@ -14,11 +14,11 @@ from ...adapters.interface import Call, Spelling
 from ...reference.floats import DTYPES, float_of, is_float
 from .. import aspects
 from ..cases import Case, corpus
-from ..measurement import Measurement, smallest_part
+from ..measurement import Measurement, smallest_part, where_largest
 from ..properties import elementwise
-from .agreement import APART, Pair, Part, compared
+from .agreement import Pair, Part, alike, close, compared
 from .example import example
-from .shown import DTYPE, alike, close, largest, literal_value, number, plain, raised, shown
+from .shown import DTYPE, literal_value, number, plain, raised, shown
 from .translation import Side, Translation, Untranslatable, candidates, translate
 
 Array = np.ndarray
@@ -47,7 +47,7 @@ def at_defaults(here: Side, translation: Translation, others: Sequence[Side]) ->
     try:
         bare = translate(here, spelling, case, there, defaults=True)
     except Untranslatable as reason:
-        return {"same": None, "why": [str(reason)]}
+        return {"same": None, "why": [str(reason)], "must": []}
     one, two = here.adapter.execute(bare.own), there.adapter.execute(bare.call)
     guide: Guide = {
         "here": here.adapter.reproducer(bare.own),
@@ -55,14 +55,12 @@ def at_defaults(here: Side, translation: Translation, others: Sequence[Side]) ->
         "result here": raised(one.error) or shown(one.value),
         "result there": raised(two.error) or shown(two.value),
         "same": close(one.value, two.value),
-        "why": [],
+        # said even where the example does not show it
+        "why": [_left(name, values) for name, values in bare.left.items()],
         "must": [*_said(here, bare.own, "here"), *_said(there, bare.call, "there")],
     }
     if guide["same"]:
-        # the example may not show it: say where defaults differ
-        guide["why"] = [_left(name, pair) for name, pair in bare.left.items()]
         return guide
-    guide["why"] = [_left(name, pair) for name, pair in bare.left.items()]
     theirs = there.default_spelling()
     if spelling and theirs and spelling.meaning != theirs.meaning:
         guide["why"].append(f"reduction: {spelling.meaning} here, {theirs.meaning} there")
@@ -175,7 +173,7 @@ def _cut(pair: Pair, part: Part, others: Sequence[Side]) -> Iterator[Guide]:
     """The largest difference of a case, and the one of the shortest numbers."""
     if not part.differs.any():
         return
-    index = largest(np.where(part.differs, part.error, -1))
+    index = where_largest(np.where(part.differs, part.error, -1))
     first = pair.translation.case.inputs[next(iter(pair.translation.case.inputs))]
     indices = {index: None}
     if first.shape == part.differs.shape and is_float(first):
@@ -203,26 +201,18 @@ def _made_again(
     for made in found[1].parts if found else []:
         if made.of == part.of and made.differs.any():
             assert found is not None
-            at = largest(np.where(made.differs, made.error, -1))
+            at = where_largest(np.where(made.differs, made.error, -1))
             yield _example(found[1], made, at)
 
 
 def _example(pair: Pair, part: Part, at: tuple[int, ...]) -> Guide:
     t = pair.translation
-    want = part.expected.want[at]
-    kind = float_of(t.case.dtype)
-    off = {
-        side: float(part.expected.limited_error(got.astype(kind.dtype), kind)[at])
-        for side, got in (("here", part.here), ("there", part.there))
-    }
     return {
         "inputs": {n: plain(a) for n, a in t.case.inputs.items()},
         "params": {k: literal_value(v) for k, v in t.case.params.items()},
         "here": number(part.here[at]),
         "there": number(part.there[at]),
-        "exact": number(want),
-        "off": [side for side, error in off.items() if error > APART / 2],
-        "left": bool(t.left),
+        "exact": number(part.expected.want[at]),
         "code here": t.here.adapter.reproducer(t.own, of=part.of),
         "code there": t.there.adapter.reproducer(t.call, of=part.of),
         "records": records_of(pair, part),

@@ -10,9 +10,10 @@ import inspect
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ...adapters.interface import Adapter, Spelling
+from ...adapters.interface import Adapter, Call, Spelling
 from ...reference import catalogue
 from ...reference.function import Function
+from ...reference.outcome import Outcome
 from ..cases import Case
 from .differences import agreement, at_defaults, edges, first, refused_dtypes
 from .example import example
@@ -57,7 +58,10 @@ def call_of(side: Side) -> Guide:
     case = example(side)
     spelling = side.explicit_default()
     call = side.binding.call(case.inputs, case.params, spelling, DTYPE)
-    outcome = side.adapter.execute(call)
+    return _call(side, call, side.adapter.execute(call))
+
+
+def _call(side: Side, call: Call, outcome: Outcome) -> Guide:
     return {
         "surface": side.name,
         "callable": side.binding.name,
@@ -70,7 +74,7 @@ def call_of(side: Side) -> Guide:
 
 def port(here: Side, there: Adapter, surface: str) -> Guide:
     """What a call is on another surface, and what stays different."""
-    mine: Guide = {"from": call_of(here), "random": here.binding.random}
+    mine: Guide = {"random": here.binding.random}
     others = [
         *ways(there, here.binding.function, surface),
         *composed(there, here.binding.function),  # where the callables cannot do it
@@ -84,14 +88,9 @@ def port(here: Side, there: Adapter, surface: str) -> Guide:
             break
     mine["reasons"] = reasons if found is None or spelling is not _spellings(here)[0] else {}
     if found is None:
-        mine["to"] = None
-        return mine
+        return {**mine, "from": call_of(here), "to": None}
     translation, pair = found
-    own = translation.own
-    mine["from"] |= {
-        "code": here.adapter.reproducer(own),
-        "result": shown(pair.here.value),
-    }
+    mine["from"] = _call(here, translation.own, pair.here)
     mine["to"] = {
         "surface": translation.there.name,
         "callable": translation.there.binding.name,
@@ -115,11 +114,11 @@ def port(here: Side, there: Adapter, surface: str) -> Guide:
 
 def _spellings(side: Side) -> list[Spelling | None]:
     """The default reduction first, then the others, one of each meaning."""
-    first = side.explicit_default()
-    if first is None:
+    usual = side.explicit_default()
+    if usual is None:
         return [None]
     rest = {s.meaning: side.explicit(s.meaning) for s in side.binding.reductions}
-    return [first, *(s for meaning, s in rest.items() if meaning != first.meaning)]
+    return [usual, *(s for meaning, s in rest.items() if meaning != usual.meaning)]
 
 
 def _named(spelling: Spelling | None) -> str:
@@ -207,12 +206,14 @@ class Guides:
         """What a function is, its calls, and the ways from some surfaces to others."""
         described = describe(catalogue()[name])
         sources = self.offering(name, here or self.surfaces)
-        shown = sources if here and there else self.offering(name, {*here, *there} or self.surfaces)
+        asked = {*here, *there} or self.surfaces
+        shown = (
+            [] if here and there else self.offering(name, asked)
+        )  # a pair shows both calls itself
         described["calls"] = [
             call_of(side)
             for surface in shown
             for side in principal(ways(self.surfaces[surface], name, surface))
-            if not (here and there)
         ]
         described["pairs"] = [
             self.pair(one, other, [name])

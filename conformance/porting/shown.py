@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...reference.floats import float_of, is_float
-from .agreement import APART
+from ...reference.floats import is_float
 
 Array = np.ndarray
 
@@ -15,32 +14,15 @@ Array = np.ndarray
 DTYPE = "float32"
 
 
-def largest(array: Array) -> tuple[int, ...]:
-    return tuple(map(int, np.unravel_index(int(array.argmax()), array.shape)))
-
-
-def close(a: Array | None, b: Array | None) -> bool:
-    if a is None or b is None or a.shape != b.shape:
-        return False
-    return all(alike(u, v) for u, v in zip(a.ravel().tolist(), b.ravel().tolist(), strict=True))
-
-
-def alike(a: float, b: float) -> bool:
-    """The same to rounding; NaN is like NaN."""
-    if np.isnan(a) or np.isnan(b):
-        return bool(np.isnan(a) and np.isnan(b))
-    if np.isinf(a) or np.isinf(b):
-        return a == b
-    return abs(a - b) <= APART * float_of(DTYPE).u * max(abs(a), abs(b), 1.0)
-
-
 def raised(error: BaseException | None) -> str:
+    """An exception in one line; nothing for none."""
     if error is None:
         return ""
     return " ".join(f"{type(error).__name__}: {error}".split())[:160]
 
 
 def number(value: Any) -> str:
+    """Six digits."""
     return f"{float(value):.6g}"
 
 
@@ -54,10 +36,12 @@ def shown(value: Array | None) -> str:
 
 
 def plain(array: Array) -> str:
+    """An input: as a result, or whole numbers."""
     return shown(array) if is_float(array) else str(array.tolist()).replace("'", "")
 
 
 def literal_value(value: Any) -> str:
+    """A parameter's value, numbers with the digits that tell them apart in float32."""
     if isinstance(value, tuple):
         return f"({', '.join(map(literal_value, value))})"
     if isinstance(value, (float, np.floating)):

@@ -17,7 +17,6 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from ...adapters.interface import Binding
-from ...reference.function import Function
 from ..cases import PLAN, Case, corpus, searched
 from .agreement import Pair, Part
 from .differences import first, left_over, records_of
@@ -112,21 +111,12 @@ def _measured(here: Side, others: Sequence[Side], dtype: str) -> Iterator[dict[s
         "to": f"{to.name}.{to.binding.name}",
         "dtype": dtype,
     }
-    results = ["", *(n for n in _differentiable(here.function) if _has(whole, n))]
-    for of in results:
+    for of in ("", *here.function.differentiable):
         for magnitudes, pairs in (("ordinary", ordinary), ("whole range", whole)):
             parts = [(pair, part) for pair in pairs for part in pair.parts if part.of == of]
             if parts:
                 result = f"gradient by {of}" if of else "value"
                 yield {**shared, "result": result, "magnitudes": magnitudes, **_row(parts)}
-
-
-def _differentiable(function: Function) -> tuple[str, ...]:
-    return function.differentiable
-
-
-def _has(pairs: Sequence[Pair], of: str) -> bool:
-    return any(part.of == of for pair in pairs for part in pair.parts)
 
 
 def _row(parts: Sequence[tuple[Pair, Part]]) -> dict[str, Any]:

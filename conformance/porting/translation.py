@@ -202,7 +202,7 @@ class _Translator:
         known = self.here.own if self.defaults else case.params
         ours = self.here.meaning(case.inputs, known, self.dtype)
         params = {} if self.defaults else self._passed(ours)
-        said = params or (self.there.own if self.defaults else {})
+        said = self.there.own if self.defaults else params
         left = self._unified(ours, said)
         self._encoded(ours, self.there.meaning(self.arrays, said, self.dtype))
         spelling = self._reduced(ours, said)
