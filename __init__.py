@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .adapters import adapter as adapter
     from .conformance.baseline import baseline as baseline
+    from .conformance.checks.api import CheckFailed as CheckFailed
+    from .conformance.checks.api import check_activation as check_activation
+    from .conformance.checks.api import check_loss as check_loss
+    from .conformance.checks.api import parametrize_checks as parametrize_checks
     from .conformance.comparison import compare as compare
     from .conformance.driver import run as run
     from .conformance.porting.explanation import explain as explain
@@ -21,25 +25,33 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "CheckFailed",
     "Outcome",
     "adapter",
     "baseline",
+    "check_activation",
+    "check_loss",
     "compare",
     "explain",
     "load",
     "oracle",
+    "parametrize_checks",
     "run",
     "tolerances",
 ]
 
 _HOMES = {
+    "CheckFailed": ".conformance.checks.api",
     "Outcome": ".reference.outcome",
     "adapter": ".adapters",
     "baseline": ".conformance.baseline",
+    "check_activation": ".conformance.checks.api",
+    "check_loss": ".conformance.checks.api",
     "compare": ".conformance.comparison",
     "explain": ".conformance.porting.explanation",
     "load": ".reports.table",
     "oracle": ".reference.oracle",
+    "parametrize_checks": ".conformance.checks.api",
     "run": ".conformance.driver",
     "tolerances": ".conformance.porting.explanation",
 }

@@ -17,6 +17,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -528,6 +529,18 @@ class Adapter(ABC):
     def device(self) -> str:
         """The device in use."""
         return "cpu"
+
+    def dtypes(self) -> tuple[str, ...]:
+        """The dtypes in which tensors can be made as the process is configured."""
+        return DTYPES
+
+    def single_threaded(self) -> AbstractContextManager[None]:
+        """One thread for a while, where that can be changed: what small tensors are fastest with."""
+        return nullcontext()
+
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any] | None:
+        """The function of tensors as the framework's compiler makes it, if there is a compiler."""
+        return None
 
     # -- what follows from that ------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cache, cached_property
 from typing import Any, ClassVar
@@ -664,6 +665,12 @@ class KerasAdapter(Adapter):
         cotangent: Callable[[tuple[int, ...], str], np.ndarray],
     ) -> tuple[Any, dict[str, Any], dict[str, str]]:
         return self.backend.differentiate(compute, tensors, wrt, cotangent)
+
+    def single_threaded(self) -> AbstractContextManager[None]:
+        return self.backend.single_threaded()
+
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any] | None:
+        return self.backend.compiled(function)
 
     def unsupported(self, error: BaseException) -> bool:
         return "is currently supported" in str(error) or self.backend.unsupported(error)

@@ -365,6 +365,9 @@ class TensorFlowAdapter(Adapter):
             refused[name] = f"the gradient is None: nothing connects {name} with the value"
         return value, found, refused
 
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return framework().function(function)
+
     def unsupported(self, error: BaseException) -> bool:
         return any(phrase in str(error) for phrase in REFUSALS)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -678,6 +679,23 @@ class TorchAdapter(Adapter):
         if not gradients:
             raise RuntimeError("; ".join(refused.values()))
         return value, gradients, refused
+
+    @contextmanager
+    def single_threaded(self) -> Iterator[None]:
+        import torch
+
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        import torch
+
+        # traced, differentiated ahead of time and run as traced: needs no C++ compiler
+        return torch.compile(function, backend="aot_eager")
 
     def set_state(self, made: Any, attribute: str, value: Any, is_tensor: bool) -> None:
         import torch

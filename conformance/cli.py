@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import sys
 import time
@@ -606,6 +607,58 @@ def audit(frameworks: str | None, out: Path | None) -> int:
     unreached = int((table["unreached"] != "").sum())
     click.echo(f"{len(table):,} public callables: {said}; {unreached:,} with parameters unreached.")
     return int(len(found) > 0)
+
+
+@cli.command()
+@click.argument("target", metavar="MODULE:FUNCTION")
+@click.option("--like", metavar="NAME", help="What it should be, as `nnconform list` names it.")
+@click.option("--kind", type=click.Choice(["loss", "activation"]), help="Where there is no --like.")
+@click.option("--framework", metavar="NAME", help="torch, tensorflow, keras, jax or numpy.")
+@click.option("--param", "params", metavar="NAME=VALUE", multiple=True, help="Of the oracle.")
+@click.option("--reduction", metavar="NAME", help="What it promises: mean, sum, none, …")
+@click.option("--dtypes", metavar="NAMES", help="float16,bfloat16,float32,float64")
+@click.option("--nonnegative", is_flag=True, help="Claim that the loss is ≥ 0.")
+@click.option("--zero-at-agreement", is_flag=True, help="Claim that input = target gives 0.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="For all the checks.",
+)
+def check(
+    target: str,
+    like: str | None,
+    kind: str | None,
+    params: Sequence[str],
+    dtypes: str | None,
+    timeout: float,
+    **options: Any,
+) -> int:
+    """Check a loss or an activation of your own: module:function, or path/to/file.py:function.
+
+    Exit status: 0 all checks hold, 1 one does not, 2 wrong usage.
+    """
+    from .checks.command import check
+    from .selection import UsageError, match_dtypes
+
+    if like is None and kind is None:
+        raise click.UsageError("say --like NAME, or --kind loss or --kind activation")
+    given: dict[str, Any] = {}
+    for text in params:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise click.UsageError(f"--param {text!r}; accepted: NAME=VALUE")
+        try:
+            given[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            given[name] = value
+    claims = {k: v for k, v in options.items() if v}
+    with _wrong_usage(UsageError):
+        if dtypes:
+            claims["dtypes"] = match_dtypes(dtypes)
+        return check(target, kind, {"like": like, "params": given, **claims}, timeout)
 
 
 def _show(measured: Run) -> None:

@@ -7,6 +7,7 @@ has), what the framework does is noted as its convention.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -56,6 +57,14 @@ def special(m: Measurement) -> None:
     base = _spread(m, next(corpus(m.subject.binding, m.subject.dtype)))
     if executed(m, base, m.subject.call(base)) is None:
         return  # where ordinary numbers raise, there is nothing to say of special ones
+    for case, name, label in placements(m, base):
+        one_value(m, case, name, label)
+    if m.subject.binding.rows is None:
+        _kinks(m, next(corpus(m.subject.binding, m.subject.dtype)))
+
+
+def placements(m: Measurement, base: Case) -> Iterator[tuple[Case, str, str]]:
+    """The case with each special value in each real input: the case, the input, the value's name."""
     for name, spec in m.subject.function.inputs.items():
         array = base.inputs.get(name)
         if array is None or not is_float(array) or not array.size:
@@ -68,9 +77,7 @@ def special(m: Measurement) -> None:
         if kind in ("sign", "bit", "slope", "weight") or spec.shape == "C":
             continue
         for label, value in special_values(m, kind).items():
-            _one(m, _with(m, base, name, value), name, label)
-    if m.subject.binding.rows is None:
-        _kinks(m, next(corpus(m.subject.binding, m.subject.dtype)))
+            yield _with(m, base, name, value), name, label
 
 
 def _static(m: Measurement) -> dict:
@@ -100,7 +107,8 @@ def _with(m: Measurement, base: Case, name: str, value: float) -> Case:
     return Case(base.function, base.dtype, {**base.inputs, name: array}, base.params)
 
 
-def _one(m: Measurement, case: Case, name: str, label: str) -> None:
+def one_value(m: Measurement, case: Case, name: str, label: str) -> None:
+    """Judge a case with a special value in an input."""
     subject = m.subject
     call = subject.call(case)
     names = {**subject.names(case), "special": label, "of": name}

@@ -1,0 +1,1 @@
+"""People's own losses and activations, checked in their own tests (docs/check.md)."""
