@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..reference.outcome import Outcome
 from .dialects import SMOOTH
-from .interface import Adapter, Binding, Inputs, Spelling, bind, surface
+from .interface import Adapter, Binding, Call, Inputs, Spelling, bind, surface
 from .tensorflow import numpy_source
 
 #: Optax returns the losses: "Mean Squared Error can be computed as squared_error(a, b).mean()"
@@ -19,6 +20,10 @@ REDUCTION = (
     Spelling("sum", "sum", result="{y}.sum()"),
     Spelling("mean", "mean", result="{y}.mean()"),
 )
+
+#: calls after which what was compiled is dropped: JAX compiles every operation for every shape, a
+#: megabyte each, and cases have many shapes
+CALLS_KEPT = 1000
 
 #: jax.nn.gelu: "approximate: whether to use the approximate or exact formulation", by tanh, is True
 TANH = {"approximate": "tanh"}
@@ -181,16 +186,6 @@ LOSSES = surface(
             # the canonical mean divides by the lengths of the targets
             reductions=REDUCTION[:2],
         ),
-        # eps, which is added to the sum of powers and not to the differences, is left out of it
-        _loss(
-            "triplet_margin",
-            "triplet_margin_loss",
-            "anchor positive negative",
-            margin="margin",
-            p="norm_degree",
-            fixed={"eps": 0.0},
-            dialect={"eps": 0.0},
-        ),
     ],
 )
 
@@ -226,14 +221,18 @@ class JaxAdapter(Adapter):
 
     name = "jax"
     module = "jax"
-    requirement = "jax"
-    distributions = ("jax", "optax")
+    requirement = "jax optax"
+    distributions = ("jax", "jaxlib", "optax")
     bindings: ClassVar[tuple[Binding, ...]] = (*NN, *NUMPY, *SPECIAL, *LOSSES)
     preamble = "import numpy as np\nimport jax\nimport jax.numpy as jnp\nimport optax"
     operations = OPERATIONS
+    _calls = 0
 
     def start(self) -> None:
-        os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
+        os.environ.setdefault(
+            "XLA_FLAGS",
+            "--xla_cpu_multi_thread_eigen=false --xla_cpu_parallel_codegen_split_count=1",
+        )
         import jax
 
         jax.config.update("jax_platforms", "cpu")
@@ -276,6 +275,19 @@ class JaxAdapter(Adapter):
         (found,) = pullback(upstream)
         return value, dict(found), {}
 
+    def execute(
+        self,
+        call: Call,
+        wrt: Sequence[str] = (),
+        cotangent: Callable[[tuple[int, ...], str], np.ndarray] | None = None,
+    ) -> Outcome:
+        self._calls += 1
+        if self._calls % CALLS_KEPT == 0:
+            import jax
+
+            jax.clear_caches()
+        return super().execute(call, wrt, cotangent)
+
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         import jax
 
@@ -283,6 +295,13 @@ class JaxAdapter(Adapter):
 
     def unsupported(self, error: BaseException) -> bool:
         return isinstance(error, NotImplementedError)
+
+    def reproducer(self, call: Call, want: str = "", got: str = "", of: str = "") -> str:
+        script = super().reproducer(call, want, got, of)
+        if not any(array.dtype.name in ("float64", "int64") for array in call.arrays.values()):
+            return script
+        wide = f"{self.preamble}\njax.config.update('jax_enable_x64', True)"  # else cut to 32 bits
+        return script.replace(self.preamble, wide, 1)
 
     def source(self, array: np.ndarray) -> str:
         return f"jnp.array({numpy_source(array)})"
