@@ -156,9 +156,7 @@ LOSSES = surface(
             **_DISTRIBUTION,
         ),
         _loss("cross_entropy", "safe_softmax_cross_entropy", dialect=LAST, **_DISTRIBUTION),
-        _loss(
-            "cross_entropy", "softmax_cross_entropy_with_integer_labels", dialect=LAST, **_INDEX
-        ),
+        _loss("cross_entropy", "softmax_cross_entropy_with_integer_labels", dialect=LAST, **_INDEX),
         _loss(
             "cross_entropy",
             "softmax_cross_entropy_with_integer_labels",

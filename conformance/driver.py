@@ -41,7 +41,7 @@ HANG, STARTUP = 120.0, 300.0
 #: GiB that a worker may always allocate
 LEAST_MEMORY = 4
 #: frameworks in the order in which they are started: those that take longest first
-ORDER = ("jax", "keras", "keras-torch", "torch", "tensorflow")
+ORDER = ("keras", "keras-torch", "torch", "tensorflow")
 
 _ENDED = (0, 1, 5)  # pytest: passed, some failed, none collected
 _LAST_WORDS = re.compile(r"Check failed: .*|what\(\): .*|Assertion .* failed.*")
