@@ -23,6 +23,7 @@ GROUP = "nnconform.adapters"
 OURS = {
     "torch": ".torch:TorchAdapter",
     "tensorflow": ".tensorflow:TensorFlowAdapter",
+    "jax": ".jax:JaxAdapter",
     "keras": ".keras:KerasAdapter",
     "keras-torch": ".keras:KerasOnTorch",
 }

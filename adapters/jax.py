@@ -1,25 +1,240 @@
-"""JAX on the CPU: people's own functions are checked in it; it has no surfaces to judge yet."""
+"""JAX: ``jax.nn``, ``jax.numpy`` and ``jax.scipy.special`` where an activation lives there, and Optax'
+losses; eager on the CPU."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from .interface import Adapter, Binding
+from ..reference.outcome import Outcome
+from .dialects import SMOOTH
+from .interface import Adapter, Binding, Call, Inputs, Spelling, bind, surface
 from .tensorflow import numpy_source
+
+#: Optax returns the losses: "Mean Squared Error can be computed as squared_error(a, b).mean()"
+REDUCTION = (
+    Spelling("none", "none"),
+    Spelling("sum", "sum", result="{y}.sum()"),
+    Spelling("mean", "mean", result="{y}.mean()"),
+)
+
+#: calls after which what was compiled is dropped: JAX compiles every operation for every shape, a
+#: megabyte each, and cases have many shapes
+CALLS_KEPT = 1000
+
+#: jax.nn.gelu: "approximate: whether to use the approximate or exact formulation", by tanh, is True
+TANH = {"approximate": "tanh"}
+#: the class axis of Optax' losses, unless they are told another
+LAST = {"axis": -1}
+
+
+def as_bool(mask: np.ndarray, inputs: Inputs) -> np.ndarray:
+    """What ``where`` takes."""
+    return mask.astype(bool)
+
+
+def _padding(lengths: np.ndarray, size: int) -> np.ndarray:
+    return (np.arange(size) >= lengths[:, None]).astype(np.float32)
+
+
+def frames_padded(lengths: np.ndarray, inputs: Inputs) -> np.ndarray:
+    """``logit_paddings``: "element must be either 1.0 or 0.0", (B, T)."""
+    return _padding(lengths, inputs["log_probs"].shape[0]).astype(inputs["log_probs"].dtype)
+
+
+def labels_padded(lengths: np.ndarray, inputs: Inputs) -> np.ndarray:
+    """``label_paddings``, (B, N)."""
+    return _padding(lengths, inputs["targets"].shape[1]).astype(inputs["log_probs"].dtype)
+
+
+def _loss(function: str, callable: str, args: str = "input target", /, **options: Any) -> Binding:
+    """A loss of Optax, with the reductions that its users write."""
+    return bind(function, callable, args, **{"reductions": REDUCTION, **options})
+
+
+NN = surface(
+    "jax.nn",
+    [
+        bind("linear", "identity", "x"),
+        bind("sigmoid", "sigmoid", "x"),
+        bind("tanh", "tanh", "x"),
+        bind("hard_tanh", "hard_tanh", "x"),
+        bind("relu", "relu", "x"),
+        bind("relu6", "relu6", "x"),
+        bind("leaky_relu", "leaky_relu", "x", slope="negative_slope"),
+        bind("elu", "elu", "x", alpha="alpha"),
+        bind("celu", "celu", "x", alpha="alpha"),
+        bind("selu", "selu", "x"),
+        bind("gelu", "gelu", "x", dialect=TANH),
+        bind("gelu", "gelu", "x", fixed={"approximate": False}),
+        bind("silu", "silu", "x"),
+        bind("silu", "swish", "x"),
+        bind("mish", "mish", "x"),
+        bind("hard_sigmoid", "hard_sigmoid", "x"),
+        bind("hard_swish", "hard_swish", "x"),
+        bind("hard_swish", "hard_silu", "x"),
+        bind("softplus", "softplus", "x", dialect=SMOOTH),
+        bind("squareplus", "squareplus", "x", b="b"),
+        bind("sparse_plus", "sparse_plus", "x"),
+        bind("sparse_sigmoid", "sparse_sigmoid", "x"),
+        bind("log_sigmoid", "log_sigmoid", "x"),
+        bind("softsign", "soft_sign", "x"),
+        bind("glu", "glu", "x", axis="axis"),
+        bind("softmax", "softmax", "x", axis="axis"),
+        bind(
+            "masked_softmax",
+            "softmax",
+            "x",
+            mask="where",
+            axis="axis",
+            prepare={"mask": as_bool},
+            label="softmax(where)",
+        ),
+        bind("log_softmax", "log_softmax", "x", axis="axis"),
+        bind("logsumexp", "logsumexp", "x", axis="axis"),
+    ],
+)
+
+NUMPY = surface(
+    "jax.numpy",
+    [bind("step", "heaviside", "x at_zero"), bind("tanh", "tanh", "x")],
+)
+
+SPECIAL = surface(
+    "jax.scipy.special",
+    [
+        bind("sigmoid", "expit", "x"),
+        bind("softmax", "softmax", "x", axis="axis"),
+        bind("log_softmax", "log_softmax", "x", axis="axis"),
+        bind("logsumexp", "logsumexp", "x", axis="axis"),
+        bind("kl_divergence", "rel_entr", "target input", dialect={"log_input": False}),
+    ],
+)
+
+_INDEX = {"kinds": {"target": "class_index"}}
+_DISTRIBUTION = {"kinds": {"target": "distribution"}}
+
+LOSSES = surface(
+    "optax.losses",
+    [
+        _loss("mean_squared_error", "squared_error"),
+        _loss("mean_squared_error", "l2_loss", dialect={"half": True}),
+        # "if not provided then it is assumed to be a vector of zeros"
+        _loss("l2_loss", "l2_loss", "input", label="l2_loss(predictions)"),
+        _loss("huber", "huber_loss", delta="delta"),
+        _loss("log_cosh", "log_cosh"),
+        _loss(
+            "cosine_similarity",
+            "cosine_similarity",
+            "input1 input2",
+            axis="axis",
+            eps="epsilon",
+            dialect={"eps": 0.0},
+        ),
+        _loss("binary_cross_entropy_with_logits", "sigmoid_binary_cross_entropy"),
+        _loss(
+            "binary_focal", "sigmoid_focal_loss", gamma="gamma", dialect={"from_logits": True}
+        ),  # "alpha: Default `None` (no weighting)"
+        _loss(
+            "binary_focal",
+            "sigmoid_focal_loss",
+            gamma="gamma",
+            alpha="alpha",
+            fixed={"alpha": 0.25},
+            dialect={"from_logits": True, "apply_class_balancing": True},
+        ),
+        _loss("hinge", "hinge_loss"),
+        _loss("cross_entropy", "softmax_cross_entropy", dialect=LAST, **_DISTRIBUTION),
+        _loss(
+            "cross_entropy",
+            "softmax_cross_entropy",
+            fixed={"axis": 1},
+            dialect={"axis": 1},
+            **_DISTRIBUTION,
+        ),
+        _loss("cross_entropy", "safe_softmax_cross_entropy", dialect=LAST, **_DISTRIBUTION),
+        _loss("cross_entropy", "softmax_cross_entropy_with_integer_labels", dialect=LAST, **_INDEX),
+        _loss(
+            "cross_entropy",
+            "softmax_cross_entropy_with_integer_labels",
+            fixed={"axis": 1},
+            dialect={"axis": 1},
+            **_INDEX,
+        ),
+        _loss("kl_divergence", "kl_divergence", rows="sum"),
+        _loss(
+            "kl_divergence",
+            "kl_divergence_with_log_targets",
+            rows="sum",
+            dialect={"log_target": True},
+            kinds={"target": "log_probability"},
+        ),
+        _loss(
+            "ctc",
+            "ctc_loss",
+            "log_probs input_lengths targets target_lengths",
+            blank="blank_id",
+            kinds={"log_probs": "logits"},
+            dialect={"from_logits": True},
+            layout={"log_probs": (1, 0, 2)},
+            prepare={"input_lengths": frames_padded, "target_lengths": labels_padded},
+            # the canonical mean divides by the lengths of the targets
+            reductions=REDUCTION[:2],
+        ),
+    ],
+)
+
+
+OPERATIONS: dict[str, str] = {
+    "expand": "{x}[..., None]",
+    "move": "jnp.moveaxis({x}, {source}, {to})",
+    "permute": "{x}.transpose({order})",
+    "one_hot": "jax.nn.one_hot({x}, {classes}, axis={axis}, dtype=jnp.{dtype})",
+    "signs": "2 * {x} - 1",
+    "bits": "({x} + 1) / 2",
+    "smooth": "{x} * {kept} + {spread}",
+    "exp": "jnp.exp({x})",
+    "log": "jnp.log({x})",
+    "sigmoid": "jax.nn.sigmoid({x})",
+    "logit": "jax.scipy.special.logit({x})",
+    "softmax": "jax.nn.softmax({x}, axis={axis})",
+    "log_softmax": "jax.nn.log_softmax({x}, axis={axis})",
+    "negative": "-{x}",
+    "half": "{x} / 2",
+    "twice": "2 * {x}",
+    "sum": "{x}.sum()",
+    "mean": "{x}.mean()",
+    "sum_over": "{x}.sum() / {count}",
+    "sum_last": "{x}.sum(-1)",
+    "mean_last": "{x}.mean(-1)",
+}
 
 
 class JaxAdapter(Adapter):
-    """JAX arrays and ``jax.vjp``. float64 needs ``jax_enable_x64``, which is the caller's to set."""
+    """JAX on the CPU, eager, and Optax. float64 needs ``jax_enable_x64``: :meth:`start` sets it, for
+    its own process; elsewhere it is the caller's to set."""
 
     name = "jax"
     module = "jax"
-    requirement = "jax"
-    distributions = ("jax",)
-    bindings: ClassVar[tuple[Binding, ...]] = ()
-    preamble = "import numpy as np\nimport jax\nimport jax.numpy as jnp"
+    requirement = "jax optax"
+    distributions = ("jax", "jaxlib", "optax")
+    bindings: ClassVar[tuple[Binding, ...]] = (*NN, *NUMPY, *SPECIAL, *LOSSES)
+    preamble = "import numpy as np\nimport jax\nimport jax.numpy as jnp\nimport optax"
+    operations = OPERATIONS
+    _calls = 0
+
+    def start(self) -> None:
+        os.environ.setdefault(
+            "XLA_FLAGS",
+            "--xla_cpu_multi_thread_eigen=false --xla_cpu_parallel_codegen_split_count=1",
+        )
+        import jax
+
+        jax.config.update("jax_platforms", "cpu")
+        jax.config.update("jax_enable_x64", True)
 
     def dtypes(self) -> tuple[str, ...]:
         import jax
@@ -30,8 +245,13 @@ class JaxAdapter(Adapter):
     def tensor(self, array: np.ndarray) -> Any:
         import jax
 
-        if array.dtype == np.int64 and not jax.config.jax_enable_x64:
-            array = array.astype(np.int32)  # what JAX makes of it, without the warning
+        if not jax.config.jax_enable_x64:
+            if array.dtype == np.float64:
+                raise NotImplementedError(
+                    "float64 needs jax.config.update('jax_enable_x64', True), which it is without here"
+                )
+            if array.dtype == np.int64:
+                array = array.astype(np.int32)  # what JAX makes of it, without the warning
         return jax.numpy.array(array)
 
     def array(self, tensor: Any) -> np.ndarray:
@@ -53,6 +273,19 @@ class JaxAdapter(Adapter):
         (found,) = pullback(upstream)
         return value, dict(found), {}
 
+    def execute(
+        self,
+        call: Call,
+        wrt: Sequence[str] = (),
+        cotangent: Callable[[tuple[int, ...], str], np.ndarray] | None = None,
+    ) -> Outcome:
+        self._calls += 1
+        if self._calls % CALLS_KEPT == 0:
+            import jax
+
+            jax.clear_caches()
+        return super().execute(call, wrt, cotangent)
+
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         import jax
 
@@ -60,6 +293,13 @@ class JaxAdapter(Adapter):
 
     def unsupported(self, error: BaseException) -> bool:
         return isinstance(error, NotImplementedError)
+
+    def reproducer(self, call: Call, want: str = "", got: str = "", of: str = "") -> str:
+        script = super().reproducer(call, want, got, of)
+        if not any(array.dtype.name in ("float64", "int64") for array in call.arrays.values()):
+            return script
+        wide = f"{self.preamble}\njax.config.update('jax_enable_x64', True)"  # else cut to 32 bits
+        return script.replace(self.preamble, wide, 1)
 
     def source(self, array: np.ndarray) -> str:
         return f"jnp.array({numpy_source(array)})"

@@ -149,7 +149,7 @@ def test_a_call_in_canonical_words(
     assert call(*place) == (said, comes, differs)
 
 
-@pytest.mark.parametrize("framework", ["torch", "tensorflow", "keras", "keras-torch"])
+@pytest.mark.parametrize("framework", ["torch", "tensorflow", "jax", "keras", "keras-torch"])
 def test_every_binding_has_a_call(framework: str) -> None:
     one = adapter(framework)
     for binding in one.bindings:

@@ -13,12 +13,12 @@ from nnconform.conformance.parameters import COLUMNS, left_out, reach
 from nnconform.conformance.selection import originals
 from nnconform.reference import catalogue
 
-ALL = originals(adapter(name) for name in ("torch", "tensorflow", "keras"))
+ALL = originals(adapter(name) for name in ("torch", "tensorflow", "jax", "keras"))
 PAGE = Path(__file__).parent.parent / "docs" / "parameters.md"
 
 
 def test_the_page_is_current() -> None:
-    if set(names()) != {"torch", "tensorflow", "keras", "keras-torch"}:
+    if set(names()) != {"torch", "tensorflow", "jax", "keras", "keras-torch"}:
         pytest.skip("there are other adapters here")
     shown = CliRunner().invoke(cli, ["list", "--parameters"])
     assert shown.exit_code == 0
