@@ -11,7 +11,7 @@ import numpy as np
 
 from ..reference.outcome import Outcome
 from .dialects import SMOOTH
-from .interface import Adapter, Binding, Call, Inputs, Spelling, bind, surface
+from .interface import ARITHMETIC, Adapter, Binding, Call, Inputs, Spelling, bind, surface
 from .tensorflow import numpy_source
 
 #: Optax returns the losses: "Mean Squared Error can be computed as squared_error(a, b).mean()"
@@ -189,22 +189,17 @@ LOSSES = surface(
 
 
 OPERATIONS: dict[str, str] = {
+    **ARITHMETIC,
     "expand": "{x}[..., None]",
     "move": "jnp.moveaxis({x}, {source}, {to})",
     "permute": "{x}.transpose({order})",
     "one_hot": "jax.nn.one_hot({x}, {classes}, axis={axis}, dtype=jnp.{dtype})",
-    "signs": "2 * {x} - 1",
-    "bits": "({x} + 1) / 2",
-    "smooth": "{x} * {kept} + {spread}",
     "exp": "jnp.exp({x})",
     "log": "jnp.log({x})",
     "sigmoid": "jax.nn.sigmoid({x})",
     "logit": "jax.scipy.special.logit({x})",
     "softmax": "jax.nn.softmax({x}, axis={axis})",
     "log_softmax": "jax.nn.log_softmax({x}, axis={axis})",
-    "negative": "-{x}",
-    "half": "{x} / 2",
-    "twice": "2 * {x}",
     "sum": "{x}.sum()",
     "mean": "{x}.mean()",
     "sum_over": "{x}.sum() / {count}",
