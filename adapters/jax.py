@@ -4,12 +4,13 @@ losses; eager on the CPU."""
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ..reference.outcome import Outcome
 from .dialects import SMOOTH
 from .interface import ARITHMETIC, Adapter, Binding, Call, Inputs, Spelling, bind, surface
 from .tensorflow import numpy_source
@@ -21,9 +22,12 @@ REDUCTION = (
     Spelling("mean", "mean", result="{y}.mean()"),
 )
 
-#: calls after which what was compiled is dropped: JAX compiles every operation for every shape, a
-#: megabyte each, and cases have many shapes
-CALLS_KEPT = 1000
+#: JAX compiles every operation for every shape, and keeps it: bytes each, measured
+EXECUTABLE = 3 * 2**19
+#: the bytes that compiled operations may take where nothing limits the process
+MEMORY = 3 * 2**30
+#: JAX' account of having compiled one, or of having found it in the folder
+COMPILED = "/jax/core/compile/backend_compile_duration"
 
 #: jax.nn.gelu: "approximate: whether to use the approximate or exact formulation", by tanh, is True
 TANH = {"approximate": "tanh"}
@@ -48,6 +52,16 @@ def frames_padded(lengths: np.ndarray, inputs: Inputs) -> np.ndarray:
 def labels_padded(lengths: np.ndarray, inputs: Inputs) -> np.ndarray:
     """``label_paddings``, (B, N)."""
     return _padding(lengths, inputs["targets"].shape[1]).astype(inputs["log_probs"].dtype)
+
+
+def _memory() -> int:
+    """The bytes that compiled operations may take: half of what the process may allocate."""
+    if sys.platform == "win32":
+        return MEMORY
+    import resource
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    return MEMORY if limit == resource.RLIM_INFINITY else limit // 2
 
 
 def _loss(function: str, callable: str, args: str = "input target", /, **options: Any) -> Binding:
@@ -219,7 +233,9 @@ class JaxAdapter(Adapter):
     bindings: ClassVar[tuple[Binding, ...]] = (*NN, *NUMPY, *SPECIAL, *LOSSES)
     preamble = "import numpy as np\nimport jax\nimport jax.numpy as jnp\nimport optax"
     operations = OPERATIONS
-    _calls = 0
+    #: operations compiled since they were last dropped, and how many may be
+    _compiled = 0
+    _kept = MEMORY // EXECUTABLE
 
     def start(self) -> None:
         os.environ.setdefault(
@@ -230,6 +246,17 @@ class JaxAdapter(Adapter):
 
         jax.config.update("jax_platforms", "cpu")
         jax.config.update("jax_enable_x64", True)
+        # what is dropped from memory comes back from a folder in a fifth of the time
+        if jax.config.jax_compilation_cache_dir is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="nnconform-jax-")
+            jax.config.update("jax_compilation_cache_dir", self._folder.name)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+        self._kept = _memory() // EXECUTABLE
+        jax.monitoring.register_event_duration_secs_listener(self._told)
+
+    def _told(self, event: str, seconds: float, **_: Any) -> None:
+        self._compiled += event == COMPILED
 
     def dtypes(self) -> tuple[str, ...]:
         import jax
@@ -240,6 +267,9 @@ class JaxAdapter(Adapter):
     def tensor(self, array: np.ndarray) -> Any:
         import jax
 
+        if self._compiled >= self._kept:
+            jax.clear_caches()  # takes seconds
+            self._compiled = 0
         if not jax.config.jax_enable_x64:
             if array.dtype == np.float64:
                 raise NotImplementedError(
@@ -247,7 +277,7 @@ class JaxAdapter(Adapter):
                 )
             if array.dtype == np.int64:
                 array = array.astype(np.int32)  # what JAX makes of it, without the warning
-        return jax.numpy.array(array)
+        return jax.device_put(np.array(array))  # jnp.array compiles a copy for every shape
 
     def array(self, tensor: Any) -> np.ndarray:
         return np.array(tensor)
@@ -267,19 +297,6 @@ class JaxAdapter(Adapter):
         upstream = self.tensor(cotangent(tuple(value.shape), value.dtype.name))
         (found,) = pullback(upstream)
         return value, dict(found), {}
-
-    def execute(
-        self,
-        call: Call,
-        wrt: Sequence[str] = (),
-        cotangent: Callable[[tuple[int, ...], str], np.ndarray] | None = None,
-    ) -> Outcome:
-        self._calls += 1
-        if self._calls % CALLS_KEPT == 0:
-            import jax
-
-            jax.clear_caches()
-        return super().execute(call, wrt, cotangent)
 
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         import jax
