@@ -26,6 +26,7 @@ OURS = {
     "jax": ".jax:JaxAdapter",
     "keras": ".keras:KerasAdapter",
     "keras-torch": ".keras:KerasOnTorch",
+    "keras-jax": ".keras:KerasOnJax",
 }
 
 

@@ -222,6 +222,14 @@ OPERATIONS: dict[str, str] = {
 }
 
 
+def widened(script: str, preamble: str, call: Call) -> str:
+    """A script that begins with that preamble, with 64 bits where the call has any: else they are cut."""
+    if not any(array.dtype.name in ("float64", "int64") for array in call.arrays.values()):
+        return script
+    first = preamble if "\nimport jax\n" in preamble else f"{preamble}\nimport jax"
+    return script.replace(preamble, f"{first}\njax.config.update('jax_enable_x64', True)", 1)
+
+
 class JaxAdapter(Adapter):
     """JAX on the CPU, eager, and Optax. float64 needs ``jax_enable_x64``: :meth:`start` sets it, for
     its own process; elsewhere it is the caller's to set."""
@@ -307,11 +315,7 @@ class JaxAdapter(Adapter):
         return isinstance(error, NotImplementedError)
 
     def reproducer(self, call: Call, want: str = "", got: str = "", of: str = "") -> str:
-        script = super().reproducer(call, want, got, of)
-        if not any(array.dtype.name in ("float64", "int64") for array in call.arrays.values()):
-            return script
-        wide = f"{self.preamble}\njax.config.update('jax_enable_x64', True)"  # else cut to 32 bits
-        return script.replace(self.preamble, wide, 1)
+        return widened(super().reproducer(call, want, got, of), self.preamble, call)
 
     def source(self, array: np.ndarray) -> str:
         return f"jnp.array({numpy_source(array)})"

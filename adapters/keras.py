@@ -40,6 +40,7 @@ from .interface import (
     bind,
     surface,
 )
+from .jax import widened
 from .tensorflow import numpy_source
 
 #: ``keras.losses.Loss``: "sum_over_batch_size and mean sum the loss and divide by the sample
@@ -71,6 +72,8 @@ BACKENDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "tensorflow": {"binary": {}, "sparse": {"normalize": "after"}},
     # tnn.binary_cross_entropy; output / sum(output), which is then clipped
     "torch": {"binary": BCE_LOG_FLOOR, "sparse": {"normalize": True}},
+    # as TensorFlow; output / sum(output), which is then clipped
+    "jax": {"binary": {}, "sparse": {"normalize": True}},
 }
 
 #: what the mean over ``axis=1`` takes, so that the canonical last axis stands there
@@ -690,3 +693,22 @@ class KerasOnTorch(KerasAdapter):
     compositions = COMPOSITIONS["torch"]
     computes_with = "torch"
     preamble = f"import os\nos.environ['KERAS_BACKEND'] = 'torch'\n{KerasAdapter.preamble}"
+
+
+class KerasOnJax(KerasAdapter):
+    """Keras 3 on JAX, on the CPU, eager, in 64 bits where they are asked for."""
+
+    name = "keras-jax"
+    variant_of = "keras"
+    requirement = "keras jax"
+    distributions = ("keras", "jax", "jaxlib")
+    bindings = _bindings("jax")
+    compositions = ()  # judged on the other backends alone
+    computes_with = "jax"
+    preamble = f"import os\nos.environ['KERAS_BACKEND'] = 'jax'\n{KerasAdapter.preamble}"
+
+    def reproducer(self, call: Call, want: str = "", got: str = "", of: str = "") -> str:
+        return widened(super().reproducer(call, want, got, of), self.preamble, call)
+
+    def print_gradient(self, expression: str, of: str) -> list[str]:
+        return ["import jax", *self.backend.print_gradient(expression, of)]
