@@ -226,14 +226,17 @@ def widened(script: str, preamble: str, call: Call) -> str:
     """A script that begins with that preamble, with 64 bits where the call has any: else they are cut."""
     if not any(array.dtype.name in ("float64", "int64") for array in call.arrays.values()):
         return script
-    first = preamble if "\nimport jax\n" in preamble else f"{preamble}\nimport jax"
-    return script.replace(preamble, f"{first}\njax.config.update('jax_enable_x64', True)", 1)
+    if "\nimport jax\n" not in script:
+        script = script.replace(preamble, f"{preamble}\nimport jax", 1)
+    wide = "import jax\njax.config.update('jax_enable_x64', True)"
+    return script.replace("import jax\n", f"{wide}\n", 1)
 
 
 class JaxAdapter(Adapter):
-    """JAX on the CPU, eager, and Optax. float64 needs ``jax_enable_x64``: :meth:`start` sets it, for
+    """JAX on the CPU, and Optax. float64 needs ``jax_enable_x64``: :meth:`start` sets it, for
     its own process; elsewhere it is the caller's to set."""
 
+    interface = 2
     name = "jax"
     module = "jax"
     requirement = "jax optax"
@@ -241,6 +244,7 @@ class JaxAdapter(Adapter):
     bindings: ClassVar[tuple[Binding, ...]] = (*NN, *NUMPY, *SPECIAL, *LOSSES)
     preamble = "import numpy as np\nimport jax\nimport jax.numpy as jnp\nimport optax"
     operations = OPERATIONS
+    modes: ClassVar[Mapping[str, str]] = {**Adapter.modes, "compiled": "jax.jit({f})"}
     #: operations compiled since they were last dropped, and how many may be
     _compiled = 0
     _kept = MEMORY // EXECUTABLE
@@ -305,11 +309,6 @@ class JaxAdapter(Adapter):
         upstream = self.tensor(cotangent(tuple(value.shape), value.dtype.name))
         (found,) = pullback(upstream)
         return value, dict(found), {}
-
-    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        import jax
-
-        return jax.jit(function)
 
     def unsupported(self, error: BaseException) -> bool:
         return isinstance(error, NotImplementedError)

@@ -30,6 +30,7 @@ from .dialects import (
 from .interface import (
     ARITHMETIC,
     DTYPE,
+    EAGER,
     NOTHING,
     Adapter,
     Binding,
@@ -40,8 +41,9 @@ from .interface import (
     bind,
     surface,
 )
-from .jax import widened
-from .tensorflow import numpy_source
+from .jax import JaxAdapter, widened
+from .tensorflow import TensorFlowAdapter, numpy_source
+from .torch import TorchAdapter
 
 #: ``keras.losses.Loss``: "sum_over_batch_size and mean sum the loss and divide by the sample
 #: size, and mean_with_sample_weight sums the loss and divides by the sum of the sample weights"
@@ -600,8 +602,9 @@ def framework(backend: str) -> Any:
 
 
 class KerasAdapter(Adapter):
-    """Keras 3 on TensorFlow, on the CPU, eager."""
+    """Keras 3 on TensorFlow."""
 
+    interface = 2
     name = "keras"
     module = "keras"
     requirement = "keras tensorflow-cpu"
@@ -611,6 +614,9 @@ class KerasAdapter(Adapter):
     operations = OPERATIONS
     compositions = COMPOSITIONS["tensorflow"]
     computes_with: ClassVar[str] = "tensorflow"
+    #: imports what traces and differentiates
+    beneath: ClassVar[str] = "import tensorflow as tf"
+    modes: ClassVar[Mapping[str, str]] = TensorFlowAdapter.modes
 
     @cached_property
     def backend(self) -> Adapter:
@@ -622,10 +628,11 @@ class KerasAdapter(Adapter):
 
     def start(self) -> None:
         framework(self.computes_with)
+        self.backend.device = self.device
         self.backend.start()
 
-    def device(self) -> str:
-        return self.backend.device()
+    def devices(self) -> tuple[str, ...]:
+        return self.backend.devices()
 
     def lookup(self, path: str) -> Any:
         framework(self.computes_with)
@@ -668,8 +675,8 @@ class KerasAdapter(Adapter):
     def single_threaded(self) -> AbstractContextManager[None]:
         return self.backend.single_threaded()
 
-    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any] | None:
-        return self.backend.compiled(function)
+    def in_mode(self, mode: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        return self.backend.in_mode(mode, function)
 
     def unsupported(self, error: BaseException) -> bool:
         return "is currently supported" in str(error) or self.backend.unsupported(error)
@@ -678,12 +685,17 @@ class KerasAdapter(Adapter):
         return f"keras.ops.convert_to_tensor({numpy_source(array)})"
 
     def print_gradient(self, expression: str, of: str) -> list[str]:
-        imported = self.backend.preamble.splitlines()[-1]
-        return [imported, *self.backend.print_gradient(expression, of)]
+        return self.backend.print_gradient(expression, of)
+
+    def reproducer(self, call: Call, want: str = "", got: str = "", of: str = "") -> str:
+        script = super().reproducer(call, want, got, of)
+        if call.mode == EAGER and of not in call.arrays:
+            return script
+        return script.replace(self.preamble, f"{self.preamble}\n{self.beneath}", 1)
 
 
 class KerasOnTorch(KerasAdapter):
-    """Keras 3 on PyTorch, on the CPU, eager."""
+    """Keras 3 on PyTorch."""
 
     name = "keras-torch"
     variant_of = "keras"
@@ -692,11 +704,13 @@ class KerasOnTorch(KerasAdapter):
     bindings = _bindings("torch")
     compositions = COMPOSITIONS["torch"]
     computes_with = "torch"
+    beneath = "import torch"
+    modes = TorchAdapter.modes
     preamble = f"import os\nos.environ['KERAS_BACKEND'] = 'torch'\n{KerasAdapter.preamble}"
 
 
 class KerasOnJax(KerasAdapter):
-    """Keras 3 on JAX, on the CPU, eager, in 64 bits where they are asked for."""
+    """Keras 3 on JAX, in 64 bits where they are asked for; slow, since JAX compiles every operation."""
 
     name = "keras-jax"
     variant_of = "keras"
@@ -705,10 +719,10 @@ class KerasOnJax(KerasAdapter):
     bindings = _bindings("jax")
     compositions = ()  # judged on the other backends alone
     computes_with = "jax"
+    beneath = "import jax"
+    modes = JaxAdapter.modes
+    by_default = False
     preamble = f"import os\nos.environ['KERAS_BACKEND'] = 'jax'\n{KerasAdapter.preamble}"
 
     def reproducer(self, call: Call, want: str = "", got: str = "", of: str = "") -> str:
         return widened(super().reproducer(call, want, got, of), self.preamble, call)
-
-    def print_gradient(self, expression: str, of: str) -> list[str]:
-        return ["import jax", *self.backend.print_gradient(expression, of)]
