@@ -250,10 +250,8 @@ class JaxAdapter(Adapter):
     _kept = MEMORY // EXECUTABLE
 
     def start(self) -> None:
-        os.environ.setdefault(
-            "XLA_FLAGS",
-            "--xla_cpu_multi_thread_eigen=false --xla_cpu_parallel_codegen_split_count=1",
-        )
+        # one thread; a flag that some version does not know ends its process
+        os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
         import jax
 
         jax.config.update("jax_platforms", "cpu")
