@@ -40,7 +40,7 @@ from .interface import (
     bind,
     surface,
 )
-from .tensorflow import numpy_source
+from .source import numpy_source
 
 #: ``keras.losses.Loss``: "sum_over_batch_size and mean sum the loss and divide by the sample
 #: size, and mean_with_sample_weight sums the loss and divides by the sum of the sample weights"
