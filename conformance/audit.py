@@ -123,7 +123,8 @@ def bound(one: Adapter) -> list[dict[str, Any]]:
     known = reviewed(one.variant_of or one.name)
     places: dict[tuple[str, str], list[Binding]] = {}
     for binding in one.bindings:
-        places.setdefault((binding.surface.name, binding.callable), []).append(binding)
+        if not binding.expression:  # which is of no callable
+            places.setdefault((binding.surface.name, binding.callable), []).append(binding)
     return [_row(one, known, *place, bindings) for place, bindings in places.items()]
 
 
