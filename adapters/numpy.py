@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .dialects import SMOOTH, within_epsilon
-from .interface import Adapter, Binding, Spelling, bind, compose, surface
+from .interface import Adapter, Binding, Inputs, Spelling, bind, compose, surface
 from .source import numpy_source
 
 #: losses come unreduced, and people write the rest
@@ -28,6 +28,12 @@ TANH = {"approximate": "tanh"}
 PLAIN = {"log_input": False}
 #: classes along the last axis, the targets one-hot
 ONE_HOT: dict[str, Any] = {"dialect": {"axis": -1}, "kinds": {"target": "distribution"}}
+
+
+def clip(inputs: Inputs, params: Mapping[str, Any], dtype: str) -> tuple[float, float]:
+    """The bounds of ``np.clip(p, 1e-7, 1 - 1e-7)`` in the dtype that it returns."""
+    # a Python float makes float32 of bfloat16, which is no type of NumPy's own
+    return within_epsilon(inputs, params, "float32" if dtype == "bfloat16" else dtype)
 
 
 def loss(function: str, expression: str, /, **options: Any) -> Binding:
@@ -93,7 +99,6 @@ ACTIVATIONS = [
     compose(
         "softmax", "(e := np.exp(x - x.max({axis}, keepdims=True))) / e.sum({axis}, keepdims=True)"
     ),
-    compose("log_softmax", "x - np.log(np.exp(x).sum({axis}, keepdims=True))"),
     compose(
         "log_softmax",
         "(s := x - x.max({axis}, keepdims=True)) - np.log(np.exp(s).sum({axis}, keepdims=True))",
@@ -115,7 +120,7 @@ LOSSES = [
     loss(
         "binary_cross_entropy",
         "-(target * np.log(p := np.clip(input, 1e-7, 1 - 1e-7)) + (1 - target) * np.log1p(-p))",
-        dialect={"clip": within_epsilon},
+        dialect={"clip": clip},
     ),
     loss(
         "binary_cross_entropy_with_logits",
@@ -129,7 +134,7 @@ LOSSES = [
     ),
     loss(
         "cross_entropy",
-        "np.logaddexp.reduce(input, axis=-1) - np.sum(target * input, axis=-1)",
+        "np.sum(target * (np.logaddexp.reduce(input, axis=-1, keepdims=True) - input), axis=-1)",
         **ONE_HOT,
     ),
     loss("categorical_cross_entropy", "-np.sum(target * np.log(input), axis=-1)", **ONE_HOT),
@@ -163,7 +168,8 @@ class NumPyAdapter(Adapter):
         return np.asarray(tensor)
 
     def differentiate(self, *_: Any) -> Any:
-        raise NotImplementedError("NumPy has no gradients")
+        compute, tensors, wrt, _cot = _
+        return compute(tensors), {}, {n: "TEMP no gradients" for n in wrt}
 
     def unsupported(self, error: BaseException) -> bool:
         # how NumPy's and SciPy's ufuncs refuse a dtype
