@@ -148,6 +148,8 @@ LOSSES = [
 class NumPyAdapter(Adapter):
     """NumPy arrays, without gradients; SciPy for what NumPy has not."""
 
+    interface = 2
+    gradients = False
     # how tables and --frameworks name it, what pip installs, what its version is told by
     name = "numpy"
     requirement = "numpy scipy"
@@ -167,10 +169,6 @@ class NumPyAdapter(Adapter):
     def array(self, tensor: Any) -> np.ndarray:
         return np.asarray(tensor)
 
-    def differentiate(self, *_: Any) -> Any:
-        compute, tensors, wrt, _cot = _
-        return compute(tensors), {}, {n: "TEMP no gradients" for n in wrt}
-
     def unsupported(self, error: BaseException) -> bool:
         # how NumPy's and SciPy's ufuncs refuse a dtype
         return isinstance(error, NotImplementedError) or "not supported for the input types" in str(
@@ -188,6 +186,3 @@ class NumPyAdapter(Adapter):
 
     def source(self, array: np.ndarray) -> str:
         return numpy_source(array)
-
-    def print_gradient(self, expression: str, of: str) -> list[str]:
-        return [f"print({expression})  # NumPy has no gradient with respect to {of}"]
