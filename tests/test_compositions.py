@@ -51,8 +51,6 @@ LEFT_OUT["keras-torch"] = LEFT_OUT["keras"]
 @cache
 def started(framework: str) -> Adapter:
     one = adapter(framework)
-    if not one.installed():
-        pytest.skip(f"{framework} is not installed")
     one.start()
     return one
 
@@ -86,7 +84,11 @@ def judged(one: Adapter, composition: Binding, dtype: str) -> Measurement:
 @pytest.mark.parametrize(
     ("framework", "at"),
     [
-        pytest.param(framework, at, id=f"{framework}-{row.function}-{at}")
+        pytest.param(
+            *(framework, at),
+            id=f"{framework}-{row.function}-{at}",
+            marks=pytest.mark.framework(framework),
+        )
         for framework in OF
         for at, row in enumerate(adapter(framework).compositions)
     ],
@@ -102,10 +104,9 @@ def test_a_composition_computes_its_function(framework: str, at: int) -> None:
         assert not measured.notes, (dtype, *measured.notes)
 
 
+@pytest.mark.framework("keras", "torch")
 @pytest.mark.skipif("COMPOSITIONS_OF" in os.environ, reason="this is that process")
 def test_the_compositions_of_keras_are_right_on_torch() -> None:
-    pytest.importorskip("keras")
-    pytest.importorskip("torch")
     judge = test_a_composition_computes_its_function.__name__
     done = subprocess.run(
         [sys.executable, "-m", "pytest", f"{__file__}::{judge}", "-q", "-p", "no:cacheprovider"],
