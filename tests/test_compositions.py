@@ -117,6 +117,7 @@ def test_the_compositions_of_keras_are_right_on_torch() -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.framework("torch")
 @pytest.mark.parametrize(
     ("composition", "message"),
     [
@@ -140,12 +141,20 @@ def test_a_wrong_composition_is_caught(composition: Binding, message: str) -> No
         judged(started("torch"), composition, "float32")
 
 
-def test_a_composition_that_leaves_the_dtype_is_caught() -> None:
-    composition = compose("exponential", "torch.exp(x.double())")
-    measured = judged(started("torch"), composition, "float32")
+@pytest.mark.parametrize(
+    ("framework", "expression"),
+    [
+        pytest.param("torch", "torch.exp(x.double())", marks=pytest.mark.framework("torch")),
+        pytest.param("numpy", "np.exp(np.float64(x))", marks=pytest.mark.framework("numpy")),
+    ],
+)
+def test_a_composition_that_leaves_the_dtype_is_caught(framework: str, expression: str) -> None:
+    composition = compose("exponential", expression)
+    measured = judged(started(framework), composition, "float32")
     assert list(measured.notes) == ["the value comes back as float64"]
 
 
+@pytest.mark.framework("torch")
 def test_the_reproducer_of_a_composition_runs(capsys: pytest.CaptureFixture[str]) -> None:
     one = started("torch")
     composition = next(c for c in one.compositions if c.function == "log_cosh")
