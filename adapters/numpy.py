@@ -161,7 +161,7 @@ class NumPyAdapter(Adapter):
         *SPECIAL,
     )
     # what reproducers begin with, and what the names in formulas stand for
-    preamble = "import numpy as np\nimport ml_dtypes\nimport scipy.special"
+    preamble = "import numpy as np\nimport ml_dtypes, numpy, scipy.special"
 
     def tensor(self, array: np.ndarray) -> Any:
         return np.array(array)

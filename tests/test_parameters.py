@@ -47,6 +47,7 @@ def test_nothing_is_left_out_silently() -> None:
         ("hard_shrink", "threshold", "torch.nn.functional", "`lambd`"),
         ("step", "at_zero", "torch", "by position"),
         ("cross_entropy", "weight", "tf.nn", "always none"),
+        ("huber", "delta", "numpy", "in the formula"),
     ],
 )
 def test_how_a_surface_is_given_a_parameter(
