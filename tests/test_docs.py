@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,13 +52,20 @@ def run(*command: str, path: Path, cwd: Path) -> str:
 # -- examples ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in DOCUMENTS if blocks(p, "pycon")], ids=lambda path: path.name
-)
+def sessions() -> list[Any]:
+    """The documents with sessions, each about the framework that it uses."""
+    texts = {path: "\n".join(blocks(path, "pycon")) for path in DOCUMENTS}
+    used = pytest.mark.framework("torch")
+    return [
+        pytest.param(path, id=path.name, marks=[used] if 'adapter("torch")' in text else [])
+        for path, text in texts.items()
+        if text
+    ]
+
+
+@pytest.mark.parametrize("path", sessions())
 def test_sessions_print_what_they_show(path: Path) -> None:
     text = "\n".join(blocks(path, "pycon"))
-    if 'adapter("torch")' in text:
-        pytest.importorskip("torch")
     session = doctest.DocTestParser().get_doctest(text, {}, path.name, str(path), 0)
     said: list[str] = []
     doctest.DocTestRunner(optionflags=FLAGS).run(session, out=said.append)
@@ -79,9 +87,8 @@ def edited(root: Path, block: str) -> None:
     (root / name).write_text(text, "utf-8")
 
 
+@pytest.mark.framework("torch", "tensorflow", "keras")
 def test_the_function_of_the_example_can_be_added(tmp_path: Path) -> None:
-    for name in ("torch", "tensorflow", "keras"):
-        pytest.importorskip(name)
     root = tmp_path / "nnconform"
     for folder in ("reference", "adapters", "conformance", "reports", "tests"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -109,26 +116,26 @@ def test_the_function_of_the_example_can_be_added(tmp_path: Path) -> None:
 def test_the_framework_of_the_example_can_be_added(tmp_path: Path) -> None:
     guide = ROOT / "docs" / "add-a-framework.md"
     project, module = blocks(guide, "toml")[0], blocks(guide, "python")[0]
-    (tmp_path / "nnconform_numpy.py").write_text(module, "utf-8")
-    entry = re.search(r"^numpy = .*$", project, re.M)
+    (tmp_path / "nnconform_plain.py").write_text(module, "utf-8")
+    entry = re.search(r"^plain = .*$", project, re.M)
     assert entry
-    information = tmp_path / "nnconform_numpy-0.1.dist-info"
+    information = tmp_path / "nnconform_plain-0.1.dist-info"
     information.mkdir()
     (information / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: nnconform-numpy\nVersion: 0.1\n"
+        "Metadata-Version: 2.1\nName: nnconform-plain\nVersion: 0.1\n"
     )
     points = f"[nnconform.adapters]\n{entry[0].replace(chr(34), '')}\n"
     (information / "entry_points.txt").write_text(points)
     said = run(
         *("pytest", "-q", "-p", "no:cacheprovider", "--pyargs", "nnconform.conformance"),
-        *("--frameworks", "numpy", "--hypothesis-profile", "nnconform-quick"),
+        *("--frameworks", "plain", "--hypothesis-profile", "nnconform-quick"),
         path=tmp_path,
         cwd=tmp_path,
     )
     shown = [line.split() for line in blocks(guide, "text")[0].splitlines()[:2]]
     got = [line.split() for line in said.splitlines()]
     assert shown[0] in got, said
-    assert [row for row in got if row[:1] == ["numpy"] and row[2:] == shown[1][2:]], said
+    assert [row for row in got if row[:1] == ["plain"] and row[2:] == shown[1][2:]], said
 
 
 # -- promises ----------------------------------------------------------------------------------------
