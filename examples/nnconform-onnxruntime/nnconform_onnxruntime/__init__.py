@@ -98,7 +98,8 @@ MICROSOFT = surface(
     [
         bind("gelu", "Gelu", "x"),
         bind("gelu", "FastGelu", "x", dialect={"approximate": "tanh"}),
-        bind("silu", "QuickGelu", "x", beta="alpha", dialect={"beta": 1.702}),
+        # "alpha : float (default is 1.702)": floats of models have 32 bits
+        bind("silu", "QuickGelu", "x", beta="alpha", dialect={"beta": float(np.float32(1.702))}),
         bind("silu", "ScaledSiLU", "x"),
     ],
 )
@@ -162,7 +163,7 @@ class OnnxRuntimeAdapter(Adapter):
         return binding
 
     def unsupported(self, error: BaseException) -> bool:
-        return type(error).__name__ == "NotImplemented"  # the operator has no kernel
+        return isinstance(error, NotImplementedError)  # operators raise it where there is no kernel
 
     def source(self, array: np.ndarray) -> str:
         dtype = repr(array.dtype.name)

@@ -13,6 +13,7 @@ import ctypes
 import inspect
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache, cached_property, lru_cache
 from typing import Any
@@ -24,6 +25,7 @@ import onnxruntime
 from onnx.helper import get_attribute_value, np_dtype_to_tensor_dtype, tensor_dtype_to_np_dtype
 
 # what the runtime itself has registered; there is no public list of its own domain, com.microsoft
+from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
 from onnxruntime.capi.onnxruntime_pybind11_state import get_all_operator_schema
 
 #: the version of ai.onnx in models, unless the variable says another: the first that has Swish
@@ -74,7 +76,13 @@ class Operator:
 
     def __call__(self, *inputs: Any, **keywords: Any) -> np.ndarray:
         tensors, attributes = self.arguments(inputs, keywords)
-        return run(self.model(tensors, attributes), tensors)
+        try:
+            return run(self.model(tensors, attributes), tensors)
+        except NoKernel as error:
+            missing = re.search(r"implementation for (\w+)", str(error))
+            beneath = f", of which {self.name} is made" if missing and missing[1] != self.name else ""
+            what = f"no kernel for {missing[1]}{beneath}" if missing else str(error)
+            raise NotImplementedError(f"{PROVIDER} has {what}") from error
 
     def arguments(
         self, inputs: Sequence[Any], keywords: Mapping[str, Any]
