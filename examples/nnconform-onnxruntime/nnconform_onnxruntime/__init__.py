@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+
 from nnconform.adapters.interface import (
     Adapter,
     Binding,
@@ -43,7 +44,15 @@ ONNX = surface(
         bind("sigmoid", "Sigmoid", "x"),
         bind("tanh", "Tanh", "x"),
         bind("exponential", "Exp", "x"),
-        bind("hard_tanh", "Clip", "x", min_value="min", max_value="max"),
+        bind(  # without bounds it clips nothing
+            "hard_tanh",
+            "Clip",
+            "x",
+            min_value="min",
+            max_value="max",
+            fixed={"min": -1.0, "max": 1.0},
+            label="Clip",
+        ),
         bind("relu", "Relu", "x"),
         bind("leaky_relu", "LeakyRelu", "x", slope="alpha"),
         bind("prelu", "PRelu", "x slope", prepare={"slope": per_channel}),
@@ -68,7 +77,7 @@ ONNX = surface(
             "ReduceLogSumExp",
             "x",
             axis="axes",
-            fixed={"keepdims": 0},
+            fixed={"axes": -1, "keepdims": 0},  # by default over all axes, which are kept
             label="ReduceLogSumExp",
         ),
         bind(

@@ -30,6 +30,8 @@ from onnxruntime.capi.onnxruntime_pybind11_state import get_all_operator_schema
 
 #: the version of ai.onnx in models, unless the variable says another: the first that has Swish
 OPSET, VARIABLE = 24, "NNCONFORM_ONNX_OPSET"
+#: the first in which softmax is taken along one axis
+OLDEST = 13
 #: what models say of their format, which any runtime that knows the opset reads
 IR_VERSION = 10
 PROVIDER = "CPUExecutionProvider"
@@ -40,10 +42,10 @@ _TYPES = {"float32": "float", "float64": "double"}
 
 
 def opset() -> int:
-    """The version of ai.onnx that models state. Raises ValueError for a variable that is no number."""
+    """The version of ai.onnx that models state. Raises ValueError for a variable that states none."""
     text = os.environ.get(VARIABLE, str(OPSET))
-    if not text.isdecimal():
-        raise ValueError(f"{VARIABLE} is {text!r}; accepted are whole numbers, such as {OPSET}")
+    if not text.isdecimal() or int(text) < OLDEST:
+        raise ValueError(f"{VARIABLE} is {text!r}; accepted are whole numbers from {OLDEST}")
     return int(text)
 
 
@@ -80,7 +82,9 @@ class Operator:
             return run(self.model(tensors, attributes), tensors)
         except NoKernel as error:
             missing = re.search(r"implementation for (\w+)", str(error))
-            beneath = f", of which {self.name} is made" if missing and missing[1] != self.name else ""
+            beneath = (
+                f", of which {self.name} is made" if missing and missing[1] != self.name else ""
+            )
             what = f"no kernel for {missing[1]}{beneath}" if missing else str(error)
             raise NotImplementedError(f"{PROVIDER} has {what}") from error
 
