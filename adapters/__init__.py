@@ -1,7 +1,7 @@
 """Adapters: one module a framework, and the interface they share.
 
 Ours are known by their names, so that they are there without any installation's metadata; those of
-other packages are found through the entry-point group ``nnconform.adapters``.
+other packages, plug-ins, are found through the entry-point group ``nnconform.adapters``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .interface import Adapter
 
-__all__ = ["adapter", "names"]
+__all__ = ["Broken", "adapter", "names"]
 
 GROUP = "nnconform.adapters"
 
@@ -28,6 +28,10 @@ OURS = {
 }
 
 
+class Broken(ValueError):
+    """An adapter that is there and cannot be used: one line that names it and says why."""
+
+
 @cache
 def names() -> tuple[str, ...]:
     """Names of all adapters that are known here, whether or not their framework is installed."""
@@ -38,22 +42,42 @@ def names() -> tuple[str, ...]:
 def adapter(name: str) -> Adapter:
     """The adapter of that name.
 
-    Raises ValueError with the known names if there is none, and for one that cannot be loaded.
+    Raises ValueError with the known names if there is none, and Broken for one that cannot be
+    loaded, or is not written for this interface.
     """
     if name not in names():
         raise ValueError(f"unknown framework {name!r}; known: {', '.join(names())}")
-    from .interface import INTERFACE
-
     where, load = _home(name)
     try:
-        made = load()()
+        kind = load()
+        if fault := _fault(name, kind):
+            raise Broken(f"adapter {name!r} ({where}) {fault}")
+        made: Adapter = kind()
+    except Broken:
+        raise
     except Exception as error:
-        raise ValueError(f"adapter {name!r} ({where}) cannot be loaded: {error}") from error
-    if made.interface != INTERFACE:
-        raise ValueError(
-            f"adapter {name!r} is written for interface {made.interface}; this is {INTERFACE}"
-        )
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        raise Broken(f"adapter {name!r} ({where}) cannot be loaded: {said}") from error
     return made
+
+
+def _fault(name: str, kind: Any) -> str:
+    """What is wrong with the class of an adapter; nothing where it can be used."""
+    from ..reference import catalogue
+    from .interface import INTERFACE, Adapter
+
+    if not (isinstance(kind, type) and issubclass(kind, Adapter)):
+        return f"is {kind!r}, no subclass of nnconform.adapters.interface.Adapter"
+    stated = getattr(kind, "interface", None)
+    if stated != INTERFACE:
+        said = "states no interface" if stated is None else f"is written for interface {stated}"
+        return f"{said}; this nnconform has interface {INTERFACE}"
+    if kind.name != name:
+        return f"calls itself {kind.name!r}; its entry point must have that name"
+    unknown = sorted({b.function for b in kind.bindings} - set(catalogue()))
+    if unknown:
+        return f"binds {', '.join(unknown)}, which this nnconform does not know"
+    return ""
 
 
 def _home(name: str) -> tuple[str, Callable[[], Any]]:

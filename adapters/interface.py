@@ -1,5 +1,8 @@
 """What every adapter is made of: surfaces, bindings, calls, and the machinery behind them.
 
+This module is public: adapters of other packages are written against it, and say which version of
+it they are written for (:data:`INTERFACE`).
+
 A *binding* is a row of data: it says how canonical inputs, parameters and reductions map onto one
 callable. :meth:`Binding.call` turns a case into a :class:`Call`, which can be executed
 (:meth:`Adapter.execute`) and written down (:meth:`Adapter.reproducer`): both come from the same
@@ -20,6 +23,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Union
 
@@ -31,8 +35,14 @@ from ..reference.function import Domain, Function
 from ..reference.outcome import Outcome
 from ..reference.reductions import Rows
 
-#: the version of this interface, for adapters that live in other packages
-INTERFACE = 1
+#: the version of this interface. It grows when an adapter that was written for the one before would
+#: no longer do what it did; additions with a default leave it as it is
+INTERFACE = 2
+
+#: the mode in which every framework runs: each operation by itself, as it is called
+EAGER = "eager"
+#: how many functions made for another mode are kept, each with what was compiled for it
+_KEPT = 64
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -129,6 +139,8 @@ class Call:
     conversions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: what is computed of the tensors by their names, where it is no single call
     expression: str = ""
+    #: one of the adapter's modes
+    mode: str = EAGER
 
     def canonical(self, name: str, array: np.ndarray) -> np.ndarray:
         """A gradient in the order of axes, and the shape, of the canonical input of that name."""
@@ -140,6 +152,28 @@ def literal(value: Any) -> str:
     """Python for a value; ``float('inf')`` for what ``repr`` gives a bare name."""
     finite = not isinstance(value, float) or np.isfinite(value)
     return repr(value) if finite else f"float('{value}')"
+
+
+def _same_bits(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two arrays of a dtype hold the same numbers, signs of zeros included; NaN is NaN."""
+    bits = f"u{one.itemsize}"
+    both_nan = np.isnan(one) & np.isnan(other)
+    return bool(((one.view(bits) == other.view(bits)) | both_nan).all())
+
+
+def _written(value: Any, call: Call) -> str:
+    """Python for an argument of a call, in which tensors stand by their names."""
+    if isinstance(value, tuple):
+        return f"({''.join(f'{_written(v, call)}, ' for v in value)})"
+    if isinstance(value, Slot):
+        return f"{value.name}.clone()" if value.name == call.overwrites else value.name
+    return literal(value)
+
+
+def _arguments(args: Iterable[Any], kwargs: Mapping[str, Any], call: Call) -> str:
+    """Python for the arguments of a call."""
+    keywords = (f"{name}={_written(value, call)}" for name, value in kwargs.items())
+    return ", ".join([*(_written(value, call) for value in args), *keywords])
 
 
 def laid_out(array: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
@@ -475,13 +509,24 @@ class Adapter(ABC):
     everything else imports it.
     """
 
+    #: the version of this interface that the adapter is written for; each states its own
+    interface: ClassVar[int]
     name: ClassVar[str]
     #: what to pip install, and the distributions whose versions identify the framework
     requirement: ClassVar[str]
     distributions: ClassVar[tuple[str, ...]]
     module: ClassVar[str]
     bindings: ClassVar[tuple[Binding, ...]]
-    interface: ClassVar[int] = INTERFACE
+    #: whether there are gradients; where there are none, values alone are judged
+    gradients: ClassVar[bool] = True
+    #: the modes in which functions run: by name, an expression that makes of a function ``{f}`` of
+    #: tensors the one that runs so. ``graph`` traces, ``compiled`` also makes kernels of what it traced
+    modes: ClassVar[Mapping[str, str]] = MappingProxyType({EAGER: "{f}"})
+    #: whether it is judged where no frameworks are named
+    by_default: ClassVar[bool] = True
+    #: of an adapter in another package: its recorded divergences, and what it leaves out (TOML files)
+    divergences: ClassVar[Path | None] = None
+    left_out: ClassVar[Path | None] = None
     #: the adapter whose surfaces this one judges on another backend, if it does: what is public is
     #: reviewed there, and the two cannot share a process
     variant_of: ClassVar[str] = ""
@@ -497,6 +542,15 @@ class Adapter(ABC):
         """A NumPy array of the same dtype (bfloat16 from ml_dtypes), shape and bits."""
 
     @abstractmethod
+    def unsupported(self, error: BaseException) -> bool:
+        """Whether this exception is the framework saying that it does not offer this dtype."""
+
+    @abstractmethod
+    def source(self, array: np.ndarray) -> str:
+        """An expression that makes the tensor, for reproducers."""
+
+    # -- what one with gradients must provide ----------------------------------------------------
+
     def differentiate(
         self,
         compute: Callable[[Mapping[str, Any]], Any],
@@ -509,14 +563,13 @@ class Adapter(ABC):
         ``compute`` maps tensors by name to the value. ``cotangent(shape, dtype)`` is asked once
         the value's shape is known.
         """
+        raise NotImplementedError(f"{self.name} has no gradients")
 
-    @abstractmethod
-    def unsupported(self, error: BaseException) -> bool:
-        """Whether this exception is the framework saying that it does not offer this dtype."""
+    def print_gradient(self, expression: str, of: str) -> list[str]:
+        """Lines that print the gradient of the sum of an expression with respect to a tensor."""
+        raise NotImplementedError(f"{self.name} has no gradients")
 
-    @abstractmethod
-    def source(self, array: np.ndarray) -> str:
-        """An expression that makes the tensor, for reproducers."""
+    # -- what it may provide ---------------------------------------------------------------------
 
     def arrangements(self, rank: int) -> Mapping[str, str]:
         """Ways in which a tensor can lie in memory other than contiguous: by name, an expression of
@@ -536,12 +589,20 @@ class Adapter(ABC):
     #: told of every call before it is made
     before_call: Callable[[], None] | None = None
 
-    def start(self) -> None:  # noqa: B027 (nothing to do is a good answer)
-        """Called once in a worker before anything is measured: one thread, no noise."""
+    #: the device on which tensors are made, one of :meth:`devices`; set before :meth:`start`
+    device: str = "cpu"
 
-    def device(self) -> str:
-        """The device in use."""
-        return "cpu"
+    def start(self) -> None:  # noqa: B027 (nothing to do is a good answer)
+        """Called once in a worker before anything is measured: one thread, no noise, its device."""
+
+    def devices(self) -> tuple[str, ...]:
+        """The devices that the framework sees, imported for that if need be: ``cpu``, ``cuda:0``."""
+        return ("cpu",)
+
+    def facts(self) -> Mapping[str, str]:
+        """What the numbers depend on beside versions, for a run's environment.json; nothing that
+        needs the framework imported."""
+        return {}
 
     def dtypes(self) -> tuple[str, ...]:
         """The dtypes in which tensors can be made as the process is configured."""
@@ -551,11 +612,48 @@ class Adapter(ABC):
         """One thread for a while, where that can be changed: what small tensors are fastest with."""
         return nullcontext()
 
-    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any] | None:
-        """The function of tensors as the framework's compiler makes it, if there is a compiler."""
-        return None
+    def in_mode(self, mode: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function of tensors as it runs in that mode."""
+        if mode == EAGER:
+            return function
+        made: Callable[..., Any] = self._evaluated(self.modes[mode], f=function)
+        return made
 
     # -- what follows from that ------------------------------------------------------------------
+
+    def use(self, device: str) -> None:
+        """Make tensors on that device from now on: ``cuda`` is the first of its kind.
+
+        Raises Unavailable, with those that there are, for one that the framework does not see.
+        """
+        if device != self.device:
+            seen = self.devices()
+            found = [name for name in seen if device in (name, name.partition(":")[0])]
+            if not found:
+                raise Unavailable(
+                    f"{self.name} {self.version} sees no device {device}; it sees {', '.join(seen)}"
+                )
+            self.device = found[0]
+
+    def verify(self) -> None:
+        """Raises TypeError, in one line, where tensors do not hold what they are made of."""
+        for name in self.dtypes():
+            kind = float_of(name)
+            numbers = [[0.0, -0.0, 1.5], [np.inf, -np.inf, np.nan], [kind.largest, kind.tiny, -0.1]]
+            for array in (np.array(numbers).astype(kind.dtype), np.array(2.5).astype(kind.dtype)):
+                try:
+                    back = self.array(self.tensor(array))
+                except Exception as error:
+                    if self.unsupported(error):
+                        break
+                    raise
+                found = f"{getattr(back, 'dtype', type(back).__name__)} of shape {np.shape(back)}"
+                if found != f"{array.dtype} of shape {array.shape}":
+                    raise TypeError(
+                        f"array(tensor(a)) is {found} for a of {array.dtype} and shape {array.shape}"
+                    )
+                if not _same_bits(array, back):
+                    raise TypeError(f"array(tensor(a)) holds other bits than a, of {array.dtype}")
 
     def installed(self) -> bool:
         """Whether the framework can be imported, without importing it."""
@@ -598,6 +696,8 @@ class Adapter(ABC):
 
         Raises Unavailable where it has no such callable, or one that does not know a parameter.
         """
+        if binding.expression:
+            return binding
         try:
             target = self.lookup(binding.path)
         except (AttributeError, ImportError):
@@ -689,25 +789,18 @@ class Adapter(ABC):
             for name, steps in call.conversions.items():
                 for step in steps:
                     current = {**current, name: self._evaluated(step, x=current[name])}
-            if call.expression:
-                return self._evaluated(call.result, y=self._evaluated(call.expression, **current))
             if call.overwrites:
                 current = {**current, call.overwrites: self.copied(current[call.overwrites])}
                 overwritten[:] = [current[call.overwrites]]
+            if call.mode != EAGER:
+                return self._traced(call, target, current)
+            if call.expression:
+                return self._evaluated(call.result, y=self._evaluated(call.expression, **current))
 
             def fill(value: Any) -> Any:
-                if isinstance(value, tuple):
-                    return tuple(map(fill, value))
-                if isinstance(value, Made):
-                    return self.lookup(value.path)(**value.kwargs)
-                return current[value.name] if isinstance(value, Slot) else value
+                return self._filled(value, current)
 
-            made = target
-            if call.constructor is not None:
-                keywords = {k: fill(v) for k, v in call.constructor.items()}
-                made = target(*map(fill, call.constructor_args), **keywords)
-                for attribute, value in call.state.items():
-                    self.set_state(made, attribute, fill(value), isinstance(value, Slot))
+            made = target if call.constructor is None else self._made(call, target, current)
             returned = made(*map(fill, call.args), **{k: fill(v) for k, v in call.kwargs.items()})
             return self._evaluated(call.result, y=returned)
 
@@ -721,6 +814,62 @@ class Adapter(ABC):
         outcome.value = self.array(value)
         if overwritten:
             outcome.overwritten = self.array(overwritten[0])
+
+    def _filled(self, value: Any, tensors: Mapping[str, Any]) -> Any:
+        """An argument of a call, with tensors in their places."""
+        if isinstance(value, tuple):
+            return tuple(self._filled(part, tensors) for part in value)
+        if isinstance(value, Made):
+            return self.lookup(value.path)(**value.kwargs)
+        return tensors[value.name] if isinstance(value, Slot) else value
+
+    def _made(self, call: Call, target: Any, tensors: Mapping[str, Any]) -> Any:
+        """The object that a call constructs."""
+        args = [self._filled(value, tensors) for value in call.constructor_args]
+        keywords = {k: self._filled(v, tensors) for k, v in (call.constructor or {}).items()}
+        made = target(*args, **keywords)
+        for attribute, value in call.state.items():
+            self.set_state(made, attribute, self._filled(value, tensors), isinstance(value, Slot))
+        return made
+
+    def _traced(self, call: Call, target: Any, tensors: Mapping[str, Any]) -> Any:
+        """The result of a call in a mode that traces functions, of the function that a reproducer
+        shows, made once for all tensors: what was compiled for it is used again."""
+        constructed, text = self._function(call)
+        taken = self._taken(call)
+        keeps = not any(isinstance(value, Slot) for value in call.state.values())
+        key = (call.mode, constructed, str(call.state), text)
+        function = self._functions.get(key) if keeps else None
+        if function is None:
+            names = (
+                {} if call.constructor is None else {"module": self._made(call, target, tensors)}
+            )
+            function = self.in_mode(call.mode, eval(text, {**self.namespace, **names}))
+            self._functions[key] = function
+            if len(self._functions) > _KEPT:
+                del self._functions[next(iter(self._functions))]
+        return function(*(tensors[name] for name in taken))
+
+    @cached_property
+    def _functions(self) -> dict[tuple[str, ...], Callable[..., Any]]:
+        """Functions made for other modes than eager, those made last at the end."""
+        return {}
+
+    @staticmethod
+    def _taken(call: Call) -> list[str]:
+        """The tensors that a call's function takes, which are those that no object keeps."""
+        kept = {value.name for value in call.state.values() if isinstance(value, Slot)}
+        return [name for name in call.arrays if name not in kept]
+
+    def _function(self, call: Call) -> tuple[str, str]:
+        """What a call constructs, if anything, and the function of tensors that is traced, as code."""
+        bare = replace(call, mode=EAGER, overwrites="")
+        constructed = ""
+        if call.constructor is not None:
+            constructed = self._written_constructor(call)
+            bare = replace(bare, path="module", constructor=None, constructor_args=(), state={})
+        _, made, _ = self.written(bare)
+        return constructed, f"lambda {', '.join(self._taken(call))}: {made}"
 
     def _evaluated(self, expression: str, **values: Any) -> Any:
         """An expression that a reproducer shows, of values by the names that stand in it."""
@@ -749,13 +898,16 @@ class Adapter(ABC):
         *,
         callable: str = "",
         cotangent: Any = None,
+        mode: str = EAGER,
     ) -> Outcome:
         """What this framework does with a case given in canonical terms.
 
         ``reduction`` is one of the callable's own spellings, or the oracle's name for it; the
-        callable's own default if None. Floating inputs are made in ``dtype``. Raises ValueError
-        for names that are unknown; whatever the framework raises is the outcome's ``error``.
+        callable's own default if None. Floating inputs are made in ``dtype``; ``mode`` is one of
+        :attr:`modes`. Raises ValueError for names that are unknown; whatever the framework raises is the outcome's ``error``.
         """
+        if mode not in self.modes:
+            raise ValueError(f"{self.name} has no mode {mode!r}; it has {', '.join(self.modes)}")
         binding = self.select(function, surface, callable)
         described: Function = catalogue()[function]
         kind: Float = float_of(dtype)
@@ -774,7 +926,7 @@ class Adapter(ABC):
                 known = [s.label for s in binding.reductions]
                 raise ValueError(f"{binding.id}: unknown reduction {reduction!r}; it has {known}")
             spelling = named[0]
-        call = binding.call(arrays, params or {}, spelling, dtype)
+        call = replace(binding.call(arrays, params or {}, spelling, dtype), mode=mode)
         wrt = [n for n in described.differentiable if n in arrays and is_float(arrays[n])]
 
         def upstream(shape: tuple[int, ...], name: str) -> np.ndarray:
@@ -787,34 +939,31 @@ class Adapter(ABC):
         """The call as code, its tensors by their names: the lines that come first, the expression
         that makes it, and where an object keeps the tensors that those lines put into it."""
 
-        def write(value: Any) -> str:
-            if isinstance(value, tuple):
-                return f"({''.join(f'{write(v)}, ' for v in value)})"
-            if isinstance(value, Slot):
-                return f"{value.name}.clone()" if value.name == call.overwrites else value.name
-            return literal(value)
-
-        def arguments(args: Iterable[Any], kwargs: Mapping[str, Any]) -> str:
-            return ", ".join([*map(write, args), *(f"{k}={write(v)}" for k, v in kwargs.items())])
-
         lines: list[str] = []
         places: dict[str, str] = {}
         made = call.path
         if call.constructor is not None:
-            made = f"{call.path}({arguments(call.constructor_args, call.constructor)})"
-            if call.state:
+            made = self._written_constructor(call)
+            if call.state or call.mode != EAGER:
                 lines.append(f"module = {made}")
                 for attribute, value in call.state.items():
                     place = re.sub(r"\.(\d+)", r"[\1]", f"module.{attribute}")  # items by number
                     data = self.parameter_data if isinstance(value, Slot) else ""
-                    lines.append(f"{place}{data} = {write(value)}")
+                    lines.append(f"{place}{data} = {_written(value, call)}")
                     if isinstance(value, Slot):
                         places[value.name] = place
                 made = "module"
-        made = f"{made}({arguments(call.args, call.kwargs)})"
+        if call.mode != EAGER:
+            _, function = self._function(call)
+            taken = ", ".join(_written(Slot(name), call) for name in self._taken(call))
+            return lines, f"{self.modes[call.mode].format(f=function)}({taken})", places
+        made = f"{made}({_arguments(call.args, call.kwargs, call)})"
         if call.expression:
             made = f"({call.expression})"
         return lines, call.result.format(y=made), places
+
+    def _written_constructor(self, call: Call) -> str:
+        return f"{call.path}({_arguments(call.constructor_args, call.constructor or {}, call)})"
 
     def reproducer(self, call: Call, want: str = "", got: str = "", of: str = "") -> str:
         """A stand-alone script of a few lines that makes the call and prints the value.
@@ -834,18 +983,15 @@ class Adapter(ABC):
         if of in call.arrays:
             lines += self.print_gradient(made, variable)
         else:
-            bare = call.expression if call.result == "{y}" else ""
+            bare = call.expression if call.result == "{y}" and call.mode == EAGER else ""
             lines.append(f"print({bare or made})")
         return "\n".join(lines) + comment
-
-    @abstractmethod
-    def print_gradient(self, expression: str, of: str) -> list[str]:
-        """Lines that print the gradient of the sum of an expression with respect to a tensor."""
 
 
 __all__ = [
     "ARITHMETIC",
     "DTYPE",
+    "EAGER",
     "INTERFACE",
     "NOTHING",
     "Adapter",

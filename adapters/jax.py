@@ -14,12 +14,14 @@ from .tensorflow import numpy_source
 class JaxAdapter(Adapter):
     """JAX arrays and ``jax.vjp``. float64 needs ``jax_enable_x64``, which is the caller's to set."""
 
+    interface = 2
     name = "jax"
     module = "jax"
     requirement = "jax"
     distributions = ("jax",)
     bindings: ClassVar[tuple[Binding, ...]] = ()
     preamble = "import numpy as np\nimport jax\nimport jax.numpy as jnp"
+    modes: ClassVar[Mapping[str, str]] = {**Adapter.modes, "compiled": "jax.jit({f})"}
 
     def dtypes(self) -> tuple[str, ...]:
         import jax
@@ -52,11 +54,6 @@ class JaxAdapter(Adapter):
         upstream = self.tensor(cotangent(tuple(value.shape), value.dtype.name))
         (found,) = pullback(upstream)
         return value, dict(found), {}
-
-    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        import jax
-
-        return jax.jit(function)
 
     def unsupported(self, error: BaseException) -> bool:
         return isinstance(error, NotImplementedError)

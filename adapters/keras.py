@@ -30,6 +30,7 @@ from .dialects import (
 from .interface import (
     ARITHMETIC,
     DTYPE,
+    EAGER,
     NOTHING,
     Adapter,
     Binding,
@@ -40,7 +41,8 @@ from .interface import (
     bind,
     surface,
 )
-from .tensorflow import numpy_source
+from .tensorflow import TensorFlowAdapter, numpy_source
+from .torch import TorchAdapter
 
 #: ``keras.losses.Loss``: "sum_over_batch_size and mean sum the loss and divide by the sample
 #: size, and mean_with_sample_weight sums the loss and divides by the sum of the sample weights"
@@ -597,8 +599,9 @@ def framework(backend: str) -> Any:
 
 
 class KerasAdapter(Adapter):
-    """Keras 3 on TensorFlow, on the CPU, eager."""
+    """Keras 3 on TensorFlow."""
 
+    interface = 2
     name = "keras"
     module = "keras"
     requirement = "keras tensorflow-cpu"
@@ -608,6 +611,7 @@ class KerasAdapter(Adapter):
     operations = OPERATIONS
     compositions = COMPOSITIONS["tensorflow"]
     computes_with: ClassVar[str] = "tensorflow"
+    modes: ClassVar[Mapping[str, str]] = TensorFlowAdapter.modes
 
     @cached_property
     def backend(self) -> Adapter:
@@ -619,10 +623,11 @@ class KerasAdapter(Adapter):
 
     def start(self) -> None:
         framework(self.computes_with)
+        self.backend.device = self.device
         self.backend.start()
 
-    def device(self) -> str:
-        return self.backend.device()
+    def devices(self) -> tuple[str, ...]:
+        return self.backend.devices()
 
     def lookup(self, path: str) -> Any:
         framework(self.computes_with)
@@ -665,8 +670,8 @@ class KerasAdapter(Adapter):
     def single_threaded(self) -> AbstractContextManager[None]:
         return self.backend.single_threaded()
 
-    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any] | None:
-        return self.backend.compiled(function)
+    def in_mode(self, mode: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        return self.backend.in_mode(mode, function)
 
     def unsupported(self, error: BaseException) -> bool:
         return "is currently supported" in str(error) or self.backend.unsupported(error)
@@ -675,12 +680,18 @@ class KerasAdapter(Adapter):
         return f"keras.ops.convert_to_tensor({numpy_source(array)})"
 
     def print_gradient(self, expression: str, of: str) -> list[str]:
-        imported = self.backend.preamble.splitlines()[-1]
-        return [imported, *self.backend.print_gradient(expression, of)]
+        return self.backend.print_gradient(expression, of)
+
+    def reproducer(self, call: Call, want: str = "", got: str = "", of: str = "") -> str:
+        script = super().reproducer(call, want, got, of)
+        if call.mode == EAGER and of not in call.arrays:
+            return script
+        beneath = self.backend.preamble.splitlines()[-1]  # which traces and differentiates
+        return script.replace(self.preamble, f"{self.preamble}\n{beneath}", 1)
 
 
 class KerasOnTorch(KerasAdapter):
-    """Keras 3 on PyTorch, on the CPU, eager."""
+    """Keras 3 on PyTorch."""
 
     name = "keras-torch"
     variant_of = "keras"
@@ -689,4 +700,5 @@ class KerasOnTorch(KerasAdapter):
     bindings = _bindings("torch")
     compositions = COMPOSITIONS["torch"]
     computes_with = "torch"
+    modes = TorchAdapter.modes
     preamble = f"import os\nos.environ['KERAS_BACKEND'] = 'torch'\n{KerasAdapter.preamble}"

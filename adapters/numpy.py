@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,12 +13,14 @@ from .tensorflow import numpy_source
 class NumPyAdapter(Adapter):
     """NumPy arrays, without gradients."""
 
+    interface = 2
     name = "numpy"
     module = "numpy"
     requirement = "numpy"
     distributions = ("numpy",)
     bindings: ClassVar[tuple[Binding, ...]] = ()
     preamble = "import numpy as np"
+    gradients = False
 
     def tensor(self, array: np.ndarray) -> Any:
         return np.array(array)
@@ -27,20 +28,8 @@ class NumPyAdapter(Adapter):
     def array(self, tensor: Any) -> np.ndarray:
         return np.asarray(tensor)
 
-    def differentiate(
-        self,
-        compute: Callable[[Mapping[str, Any]], Any],
-        tensors: Mapping[str, Any],
-        wrt: Sequence[str],
-        cotangent: Callable[[tuple[int, ...], str], np.ndarray],
-    ) -> tuple[Any, dict[str, Any], dict[str, str]]:
-        raise NotImplementedError("NumPy has no gradients")
-
     def unsupported(self, error: BaseException) -> bool:
         return isinstance(error, NotImplementedError)
 
     def source(self, array: np.ndarray) -> str:
         return numpy_source(array)
-
-    def print_gradient(self, expression: str, of: str) -> list[str]:
-        return [f"print({expression})  # NumPy has no gradient with respect to {of}"]

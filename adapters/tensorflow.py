@@ -293,8 +293,9 @@ def framework() -> Any:
 
 
 class TensorFlowAdapter(Adapter):
-    """TensorFlow on the CPU, eager."""
+    """TensorFlow."""
 
+    interface = 2
     name = "tensorflow"
     module = "tensorflow"
     requirement = "tensorflow-cpu"
@@ -310,14 +311,25 @@ class TensorFlowAdapter(Adapter):
     preamble = "import numpy as np\nimport tensorflow as tf"
     operations = OPERATIONS
     compositions = COMPOSITIONS
+    modes: ClassVar[Mapping[str, str]] = {
+        **Adapter.modes,
+        "graph": "tf.function({f})",
+        "compiled": "tf.function({f}, jit_compile=True)",
+    }
 
     def start(self) -> None:
         tf = framework()
         tf.get_logger().setLevel("ERROR")
+        kind, _, index = self.device.partition(":")
         with contextlib.suppress(RuntimeError):  # TensorFlow is at work already
-            tf.config.set_visible_devices([], "GPU")
+            seen = tf.config.list_physical_devices("GPU")
+            tf.config.set_visible_devices(seen[int(index)] if kind == "cuda" else [], "GPU")
             tf.config.threading.set_intra_op_parallelism_threads(1)
             tf.config.threading.set_inter_op_parallelism_threads(1)
+
+    def devices(self) -> tuple[str, ...]:
+        gpus = framework().config.list_physical_devices("GPU")
+        return ("cpu", *(f"cuda:{index}" for index in range(len(gpus))))
 
     def lookup(self, path: str) -> Any:
         framework()
@@ -359,9 +371,6 @@ class TensorFlowAdapter(Adapter):
             del found[name]
             refused[name] = f"the gradient is None: nothing connects {name} with the value"
         return value, found, refused
-
-    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        return framework().function(function)
 
     def unsupported(self, error: BaseException) -> bool:
         return any(phrase in str(error) for phrase in REFUSALS)

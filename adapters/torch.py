@@ -12,7 +12,7 @@ from ..reference.floats import is_float
 from ..reference.function import between
 from .compositions.torch import COMPOSITIONS
 from .dialects import BCE_LOG_FLOOR
-from .interface import ARITHMETIC, Adapter, Binding, Made, Spelling, bind, surface
+from .interface import ARITHMETIC, EAGER, Adapter, Binding, Made, Spelling, bind, surface
 
 NONE = Spelling("none", "none", {"reduction": "none"})
 SUM = Spelling("sum", "sum", {"reduction": "sum"})
@@ -580,9 +580,15 @@ OPERATIONS: dict[str, str] = {
 }
 
 
-class TorchAdapter(Adapter):
-    """PyTorch on the CPU, eager."""
+#: how often a function is compiled again for other shapes; beyond that torch.compile runs it eagerly
+#: without a word, after 8 times by default
+RECOMPILATIONS = 1000
 
+
+class TorchAdapter(Adapter):
+    """PyTorch."""
+
+    interface = 2
     name = "torch"
     module = "torch"
     requirement = "torch"
@@ -592,26 +598,42 @@ class TorchAdapter(Adapter):
     operations = OPERATIONS
     compositions = COMPOSITIONS
     parameter_data = ".data"
+    modes: ClassVar[Mapping[str, str]] = {
+        **Adapter.modes,
+        # traced, differentiated ahead of time and run as traced: needs no C++ compiler
+        "graph": "torch.compile({f}, backend='aot_eager')",
+        "compiled": "torch.compile({f})",
+    }
 
     def start(self) -> None:
         import torch
 
         torch.set_num_threads(1)
         torch.manual_seed(0)  # what is drawn at random is the same in another run
+        if self.device != "cpu":
+            torch.set_default_device(self.device)  # what modules make for themselves
+
+    def devices(self) -> tuple[str, ...]:
+        import torch
+
+        found = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+        if torch.backends.mps.is_available():
+            found.append("mps:0")
+        return tuple(found)
 
     def tensor(self, array: np.ndarray) -> Any:
         import torch
 
         array = np.array(array, copy=True, order="C")
         if array.dtype.name == "bfloat16":
-            return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
-        return torch.from_numpy(array)
+            return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16).to(self.device)
+        return torch.from_numpy(array).to(self.device)
 
     def array(self, tensor: Any) -> np.ndarray:
         import ml_dtypes
         import torch
 
-        tensor = tensor.detach().contiguous()
+        tensor = tensor.detach().cpu().contiguous()
         if tensor.dtype == torch.bfloat16:
             return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
         return tensor.numpy()
@@ -686,11 +708,20 @@ class TorchAdapter(Adapter):
         finally:
             torch.set_num_threads(threads)
 
-    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        import torch
+    def in_mode(self, mode: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        made = super().in_mode(mode, function)
+        if mode == EAGER:
+            return made
+        from torch._dynamo import config
 
-        # traced, differentiated ahead of time and run as traced: needs no C++ compiler
-        return torch.compile(function, backend="aot_eager")
+        limit = "recompile_limit" if hasattr(config, "recompile_limit") else "cache_size_limit"
+        limits = {limit: RECOMPILATIONS, f"accumulated_{limit}": RECOMPILATIONS}
+
+        def run(*tensors: Any) -> Any:
+            with config.patch(limits):
+                return made(*tensors)
+
+        return run
 
     def set_state(self, made: Any, attribute: str, value: Any, is_tensor: bool) -> None:
         import torch
@@ -709,11 +740,10 @@ class TorchAdapter(Adapter):
         )
 
     def source(self, array: np.ndarray) -> str:
-        if is_float(array):
-            values = np.asarray(array, np.float64).tolist()
-            text = repr(values).replace("inf", "float('inf')").replace("nan", "float('nan')")
-            return f"torch.tensor({text}, dtype=torch.{array.dtype.name})"
-        return f"torch.tensor({array.tolist()!r}, dtype=torch.{array.dtype.name})"
+        text = repr(np.asarray(array, np.float64 if is_float(array) else array.dtype).tolist())
+        text = text.replace("inf", "float('inf')").replace("nan", "float('nan')")
+        device = "" if self.device == "cpu" else f", device={self.device!r}"
+        return f"torch.tensor({text}, dtype=torch.{array.dtype.name}{device})"
 
     def print_gradient(self, expression: str, of: str) -> list[str]:
         return [

@@ -173,14 +173,14 @@ def _binding(framework: str, surface: str, name: str) -> Binding | None:
 
 @cache
 def subject_of(
-    framework: str, surface: str, name: str, dtype: str, aspect: str, reduction: str
+    framework: str, surface: str, name: str, dtype: str, aspect: str, reduction: str, mode: str
 ) -> Subject | None:
     """What a row was about, as this nnconform binds it; None where it binds nothing such."""
     one, binding = adapter_of(framework), _binding(framework, surface, name)
     if one is None or binding is None:
         return None
     asked = "legacy" if reduction.startswith("legacy") else aspect
-    found = subjects(one, binding, asked, [dtype])
+    found = subjects(one, binding, asked, [dtype], [mode])
     return next((s for s in found if s.reduction == reduction), None)
 
 
@@ -211,9 +211,7 @@ class Put:
         """The call; ValueError where this nnconform cannot make it."""
         spelling = None if self.extra else self.subject.spelling
         case = self.case
-        return self.subject.binding.call(
-            case.inputs, case.params, spelling, self.subject.dtype, self.extra
-        )
+        return replace(self.subject, spelling=spelling).call(case, self.extra)
 
     @cached_property
     def _judge(self) -> Any:

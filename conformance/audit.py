@@ -78,11 +78,11 @@ class Reviewed:
 
 @cache
 def reviewed(framework: str) -> Reviewed:
-    """What was reviewed of a framework; nothing for one that comes from another package.
+    """What was reviewed of a framework; nothing for a plug-in that brings no such file.
 
     Raises ValueError for a field that is unknown or missing.
     """
-    path = files(__package__) / "left_out" / f"{framework}.toml"
+    path = adapter(framework).left_out or files(__package__) / "left_out" / f"{framework}.toml"
     if not path.is_file():
         return Reviewed()
     content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -123,6 +123,8 @@ def bound(one: Adapter) -> list[dict[str, Any]]:
     known = reviewed(one.variant_of or one.name)
     places: dict[tuple[str, str], list[Binding]] = {}
     for binding in one.bindings:
+        if binding.expression:  # which is no callable
+            continue
         places.setdefault((binding.surface.name, binding.callable), []).append(binding)
     return [_row(one, known, *place, bindings) for place, bindings in places.items()]
 

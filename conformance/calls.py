@@ -97,7 +97,7 @@ def dialect(binding: Binding, case: Case) -> dict[str, Any]:
 
 def defaults(one: Adapter, binding: Binding) -> dict[str, Any]:
     """What the callable takes where it is not given one of the function's parameters."""
-    signature = signature_of(one.lookup(binding.path))
+    signature = None if binding.expression else signature_of(one.lookup(binding.path))
     if signature is None:
         return {}
     function = catalogue()[binding.function]

@@ -71,6 +71,14 @@ def cli(context: click.Context) -> None:
 def _selection(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say what is judged."""
     for option in (
+        click.option(
+            "--device",
+            default="cpu",
+            show_default=True,
+            metavar="NAME",
+            help="cpu, cuda, cuda:1, …",
+        ),
+        click.option("--modes", metavar="NAMES", help="eager,graph,compiled  [default: eager]"),
         click.option("--dtypes", metavar="NAMES", help="float16,bfloat16,float32,float64"),
         click.option("--functions", metavar="PATTERNS", help="For example: 'gelu,*entropy*'"),
         click.option("--frameworks", metavar="NAMES", help="For example: torch,keras"),
@@ -341,11 +349,16 @@ def report(folder: Path, form: str | None, columns: str, out: Path | None) -> in
 
 @cli.command()
 @click.argument("old", type=click.Path(path_type=Path))
-@click.argument("new", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--modes", metavar="A,B", help="OLD's results in mode A with NEW's, or OLD's own, in mode B."
+)
 @_changes
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write it there.")
-def compare(old: Path, new: Path, fail_on: str, form: str, out: Path | None) -> int:
-    """What changed between two runs: folders that run or baseline made.
+def compare(
+    old: Path, new: Path | None, modes: str | None, fail_on: str, form: str, out: Path | None
+) -> int:
+    """What changed between two runs: folders that run or baseline made. Or between two modes.
 
     Exit status: 0 nothing regressed, 1 something did, or changed in a way named with --fail-on,
     2 wrong usage, or a run that was not made to its end.
@@ -355,7 +368,8 @@ def compare(old: Path, new: Path, fail_on: str, form: str, out: Path | None) -> 
 
     kinds = _strict(fail_on)
     with _wrong_usage(UsageError):
-        found = compare(old, new)
+        named = None if modes is None else [part.strip() for part in modes.split(",")]
+        found = compare(old, new, modes=named)
     return show_comparison(found, form, kinds, out)
 
 

@@ -11,7 +11,7 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -63,15 +63,48 @@ _MEASURED = ("cases", "points", "max_abs", "max_rel", "max_ulp", "error")
 _NUMERIC = ("number", "NaN", "infinity")
 
 
-def compare(old: str | os.PathLike[str] | Run, new: str | os.PathLike[str] | Run) -> Comparison:
+def compare(
+    old: str | os.PathLike[str] | Run,
+    new: str | os.PathLike[str] | Run | None = None,
+    *,
+    modes: Sequence[str] | None = None,
+) -> Comparison:
     """What changed between two runs: folders of runs or baselines, or what `load` returned.
+
+    With two ``modes``, what was measured in the first of them in ``old`` is held against what was
+    measured in the second in ``new``, or in the same run where there is no ``new``.
 
     Raises UsageError that names the file where one is no run, of another schema or damaged, and
     where the two have nothing in common.
     """
-    before, after = opened(old), opened(new)
+    if modes is None:
+        if new is None:
+            raise UsageError("two runs are compared, or two modes of one")
+        before, after = opened(old), opened(new)
+    else:
+        if len(modes) != 2:
+            raise UsageError(f"two modes are compared, such as eager,compiled; not {len(modes)}")
+        before = opened(old)
+        after = opened(new) if new is not None else before
+        # both sides go by the name of the second, so that their measurements meet
+        before, after = (
+            _of_mode(k, m, modes[1]) for k, m in ((before, modes[0]), (after, modes[1]))
+        )
     with np.errstate(all="ignore"):
-        return _Join(before, after).comparison()
+        return _Join(before, after, None if modes is None else (modes[0], modes[1])).comparison()
+
+
+def _of_mode(kept: Kept, mode: str, name: str) -> Kept:
+    """What was measured in one mode, under the name of another. Raises UsageError for nothing."""
+    table = kept.run.table
+    has = sorted(table["mode"].unique())
+    if mode not in has:
+        raise UsageError(f"{kept.run.folder} has no mode {mode!r}; it has {', '.join(has)}")
+    table = table[table["mode"] == mode].assign(mode=name)
+    rows = {(*key[:-1], name): r for key, r in kept.outputs.rows.items() if key[-1] == mode}
+    return replace(
+        kept, run=replace(kept.run, table=table), outputs=replace(kept.outputs, rows=rows)
+    )
 
 
 # -- verdicts ------------------------------------------------------------------------------------------
@@ -116,6 +149,7 @@ class _Join:
 
     old: Kept
     new: Kept
+    modes: tuple[str, str] | None = None
     rows: list[Row] = field(default_factory=list)
     unchanged: int = 0
     searched: int = 0
@@ -183,8 +217,9 @@ class _Join:
         ordered = sorted(self.rows, key=_seriousness)
         table = pd.DataFrame(ordered, columns=[*COLUMNS])
         table = table.astype({c: "float64" if c in NUMBERS else "str" for c in COLUMNS})
+        remarks = tuple(self.remarks(*alone))
         return Comparison(
-            self.old.run, self.new.run, table, self.unchanged, tuple(self.remarks(*alone))
+            self.old.run, self.new.run, table, self.unchanged, remarks, self.modes or ()
         )
 
     # -- the api -------------------------------------------------------------------------------
@@ -396,7 +431,8 @@ class _Pair:
         self.join, self.old, self.new = join, old, new
         self.aspect = new["aspect"]
         self.key = tuple(
-            new[c] for c in ("framework", "surface", "callable", "dtype", "aspect", "reduction")
+            new[c]
+            for c in ("framework", "surface", "callable", "dtype", "aspect", "reduction", "mode")
         )
         none: Answers = {}
         self.before: Answers = join.old.outputs.rows.get(self.key, none) if join.bitwise else none
@@ -599,7 +635,9 @@ class _Pair:
             sizes = part.expected[of].want.shape
             index = tuple(0 if size == 1 else at for at, size in zip(index, sizes, strict=False))
         versions = [row["version"] for row in (self.old, self.new)]
-        if versions[0] == versions[1]:
+        if self.join.modes:
+            versions = list(self.join.modes)
+        elif versions[0] == versions[1]:
             versions = ["old", "new"]
         answers = [f"{v}: {_line(a)}" for v, a in zip(versions, (old, new), strict=True)]
         comment = ", ".join([*answers, *([f"exact: {_line(exact)}"] if exact else [])])

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
@@ -20,6 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from packaging.specifiers import SpecifierSet
+
+from ..adapters import adapter, names
+from ..adapters.interface import EAGER, Adapter
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -67,7 +71,10 @@ _NUMPY = {
 
 
 #: fields that are patterns of the columns of that name
-_SELECTS_ROWS = ("framework", "surface", "function", "callable", "dtype", "aspect", "reduction")
+_SELECTS_ROWS = (
+    *("framework", "surface", "function", "callable"),
+    *("dtype", "aspect", "reduction", "mode"),
+)
 
 #: names that stand for numbers held against each other
 _NUMBERS = frozenset({"got", "want", "scale", "floor"})
@@ -81,6 +88,8 @@ class Record:
     points: a NumPy expression over canonical inputs, parameters, ``got``, ``want``, ``dtype``,
     ``u``, ``tiny``, ``largest``. ``case`` selects whole cases by an expression over the same but
     ``got`` and ``want``. ``raises`` is part of the message of an exception that is the divergence.
+    A record that names no ``mode`` is of eager calls; in other modes it may show, and need not, since
+    a compiler computes otherwise.
     """
 
     id: str
@@ -94,6 +103,7 @@ class Record:
     callable: tuple[str, ...] = ("*",)
     dtype: tuple[str, ...] = ("*",)
     reduction: tuple[str, ...] = ("*",)
+    mode: tuple[str, ...] = ()
     of: tuple[str, ...] = ("*",)
     versions: str = ""
     where: str = ""
@@ -112,7 +122,12 @@ class Record:
         return all(
             any(fnmatchcase(str(identity[name]), pattern) for pattern in getattr(self, name))
             for name in _SELECTS_ROWS
+            if name != "mode" or self.mode
         )
+
+    def must_show(self, mode: str) -> bool:
+        """Whether a row in that mode of which it speaks is out of date where it does not show."""
+        return not self.rare and (bool(self.mode) or mode == EAGER)
 
     def covers(self, shape: tuple[int, ...], names: Mapping[str, Any], of: str = "") -> np.ndarray:
         """Which points of a result of that shape the record covers."""
@@ -185,10 +200,36 @@ def _entries(text: str) -> list[dict[str, Any]]:
 
 @cache
 def records() -> tuple[Record, ...]:
-    """All recorded divergences."""
+    """The recorded divergences of our own adapters."""
     folder = files(__package__).joinpath("divergences")
     texts = sorted((f.name, f.read_text(encoding="utf-8")) for f in folder.iterdir())
     return parse(*(text for name, text in texts if name.endswith(".toml")))
+
+
+@cache
+def records_of(one: Adapter) -> tuple[Record, ...]:
+    """The recorded divergences that an adapter is judged with: ours, or those that it brings, which
+    speak of its own framework whatever they say.
+
+    Raises ValueError that names the file and what is wrong with it.
+    """
+    if one.divergences is None:
+        return records()
+    try:
+        brought = parse(one.divergences.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{one.divergences}: {error}") from None
+    return tuple(replace(record, framework=(one.name,)) for record in brought)
+
+
+def _all() -> Iterator[Record]:
+    """Our records, and those of the plug-ins that can be loaded."""
+    yield from records()
+    for name in names():
+        with suppress(ValueError):
+            one = adapter(name)
+            if one.divergences is not None:
+                yield from records_of(one)
 
 
 def shown(notes: Iterable[str]) -> pd.DataFrame:
@@ -199,6 +240,7 @@ def shown(notes: Iterable[str]) -> pd.DataFrame:
 
     named = {name for note in notes for name in re.findall(r"^\[(\S+)\] ", note, re.MULTILINE)}
     columns = list(KEPT["records"])
-    rows = [[getattr(r, column) for column in columns] for r in records() if r.id in named]
+    known = {record.id: record for record in _all()}
+    rows = [[getattr(r, column) for column in columns] for r in known.values() if r.id in named]
     table = pd.DataFrame(rows, columns=columns, dtype="str")
     return table.assign(why=table["why"].str.split().str.join(" "))

@@ -27,7 +27,7 @@ from . import environment, outputs
 from .baseline import digests
 from .interpreter import Interpreter, interpreter
 from .plugin import PROFILES
-from .selection import UsageError, match_dtypes, match_functions
+from .selection import UsageError, match_dtypes, match_functions, match_modes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,6 +72,8 @@ class Worker:
     open: dict[str, dict[str, Any]] = field(default_factory=dict)
     started: int = 0
     finished: bool = False
+    #: why the framework cannot be judged at all
+    unfit: str = ""
     #: the tests that cost a process, and how
     crashed: list[str] = field(default_factory=list)
     fruitless: int = 0
@@ -101,6 +103,8 @@ def run(
     python: str | os.PathLike[str] = sys.executable,
     progress: Progress | None = None,
     *,
+    modes: str | None = None,
+    device: str = "cpu",
     hang: float = HANG,
 ) -> Run:
     """Judge frameworks, write the run folder ``out``, and return the run.
@@ -108,7 +112,8 @@ def run(
     ``frameworks``, ``functions`` (patterns) and ``dtypes`` are comma-separated; all by default.
     An earlier run in ``out`` is replaced. With one seed, two runs give the same table.
     ``python`` is the interpreter of the environment that is judged: NumPy, pytest and Hypothesis
-    must be there, nnconform need not be.
+    must be there, nnconform need not be. ``modes`` (comma-separated; eager by default) is how
+    functions run, ``device`` where: ``cuda`` is the first of its kind.
 
     Raises UsageError for unknown names, an ``out`` that is no run folder, a ``python`` that cannot
     judge, and where there is nothing to judge; :class:`Interrupted` on SIGINT and SIGTERM, when all
@@ -128,22 +133,25 @@ def run(
         left_out = _left_out(kinds, facts["dtypes"], judge.path)
         if left_out and dtypes:
             raise UsageError("; ".join(left_out.values()))
+        here = {name: entry for name, entry in named.items() if name not in missing}
+        asked = match_modes(modes, (mode for entry in here.values() for mode in entry["modes"]))
+        lacking = {name: lack for name in here if (lack := _lacking(name, here[name], asked))}
         workers = [
-            Worker(name, named[name]["version"])
-            for name in sorted(named, key=lambda n: ORDER.index(n) if n in ORDER else -1)
-            if name not in missing and wanted & set(named[name]["functions"])
+            Worker(name, here[name]["version"])
+            for name in sorted(here, key=lambda n: ORDER.index(n) if n in ORDER else -1)
+            if wanted & set(here[name]["functions"]) and set(asked) & set(here[name]["modes"])
         ]
         if not workers:
-            here = ", ".join(name for name in named if name not in missing)
-            raise UsageError(f"none of {here} offers {functions}")
+            raise UsageError(f"none of {', '.join(here)} offers {functions or modes}")
         folder = _prepared(Path(FOLDER if out is None else out).absolute())
-        for name, status in {**missing, **left_out}.items():
+        for name, status in {**missing, **left_out, **lacking}.items():
             tell("skip", Worker(name, "", status=status))
 
         jobs = max(1, min(jobs or environment.processors(), len(workers)))
         options = [
             *("--functions", ",".join(sorted(wanted)) if functions else ""),
             *("--dtypes", dtypes or ""),
+            *("--modes", ",".join(asked), "--device", device),
             *("--hypothesis-profile", f"nnconform-{profile}", "--hypothesis-seed", str(seed)),
             *("--conformance-memory", str(max(LEAST_MEMORY, environment.memory() // jobs >> 30))),
         ]
@@ -153,9 +161,11 @@ def run(
             "command": sys.argv,
             "profile": profile,
             "seed": seed,
-            "selection": {"frameworks": frameworks, "functions": functions, "dtypes": dtypes},
+            "selection": {"frameworks": frameworks, "functions": functions, "dtypes": dtypes}
+            | ({"modes": modes} if modes else {})
+            | ({"device": device} if device != "cpu" else {}),
             **environment.recorded(facts),
-            "notes": list(left_out.values()),
+            "notes": [*left_out.values(), *lacking.values()],
         }
         began = time.monotonic()
         _write_environment(folder, record, workers, unfinished=True)
@@ -181,6 +191,13 @@ def _left_out(kinds: Sequence[str], offered: Sequence[str], python: str) -> dict
         for name in kinds
         if name not in offered
     }
+
+
+def _lacking(name: str, facts: Mapping[str, Any], modes: Sequence[str]) -> str:
+    """A line that says which of these modes a framework lacks; nothing where it has them all."""
+    lacks = [mode for mode in modes if mode not in facts["modes"]]
+    has = ", ".join(facts["modes"])
+    return f"{name} has no mode {' or '.join(lacks)}; it has {has}" if lacks else ""
 
 
 def exit_status(run: Run) -> int:
@@ -367,6 +384,10 @@ class _Pool:
             why = _death(code)
         _kill(worker.process)  # what it started goes with it
         worker.process = None
+        if worker.unfit:
+            worker.open.clear()
+            worker.status = worker.unfit
+            return False
         if worker.finished and (code is None or code < 0 or code in _ENDED):
             for test in list(worker.open):
                 self.crash(worker, test, "ended without a measurement")
@@ -412,6 +433,8 @@ class _Pool:
             worker.open.pop(event["test"], None)
             worker.verdicts[event["row"]["verdict"]] += 1
             self.tell("row", worker)
+        elif what == "unfit":
+            worker.unfit = event["reason"]
         elif what == "finish":
             worker.finished = True
 

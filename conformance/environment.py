@@ -22,8 +22,9 @@ VARIABLES = ("KERAS_BACKEND", "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "XL
 def describe(frameworks: str | None = None) -> dict[str, Any]:
     """The fingerprint of this environment, without importing any framework.
 
-    ``frameworks`` (comma-separated; all that are known) holds what is known of each: its functions
-    and its distributions, or, of one that is not installed, why, as ``status``.
+    ``frameworks`` (comma-separated; all that are judged by default) holds what is known of each: its
+    functions, modes and distributions, or, of one that is not installed or is ``broken``, why, as
+    ``status``.
     Raises UsageError for unknown names.
     """
     from .. import __version__
@@ -31,10 +32,11 @@ def describe(frameworks: str | None = None) -> dict[str, Any]:
     from ..reference.floats import describe_longdouble, offered
     from .cases import fingerprint
     from .error import BOUND
-    from .selection import find, match_frameworks
+    from .selection import broken, find, match_frameworks
 
     named = match_frameworks(frameworks)
     here, missing = find(named)
+    unusable = broken(named)
     beneath = [adapter(one.computes_with) for one in here if one.computes_with]
     distributions = [name for one in (*here, *beneath) for name in one.distributions]
     return {
@@ -49,13 +51,19 @@ def describe(frameworks: str | None = None) -> dict[str, Any]:
         "corpus": fingerprint(),
         "dtypes": list(offered()),
         "frameworks": {
-            name: {"version": None, "status": missing[name]}
+            name: {
+                "version": None,
+                "status": missing[name],
+                **({"broken": True} if name in unusable else {}),
+            }
             if name in missing
             else {
                 "version": adapter(name).version,
                 "status": "installed",
                 "functions": sorted({b.function for b in adapter(name).bindings}),
                 "distributions": list(adapter(name).distributions),
+                "modes": list(adapter(name).modes),
+                **({"facts": facts} if (facts := dict(adapter(name).facts())) else {}),
             }
             for name in named
         },
@@ -65,7 +73,7 @@ def describe(frameworks: str | None = None) -> dict[str, Any]:
 def recorded(facts: dict[str, Any]) -> dict[str, Any]:
     """What of a description a run keeps in environment.json."""
     frameworks = {
-        name: {key: entry[key] for key in ("version", "status")}
+        name: {k: entry[k] for k in ("version", "status", "broken", "facts") if k in entry}
         for name, entry in facts["frameworks"].items()
     }
     return {**facts, "frameworks": frameworks}

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..adapters.interface import Adapter, Binding, Call, Spelling
+from ..adapters.interface import EAGER, Adapter, Binding, Call, Spelling
 from ..reference import catalogue
 from ..reference.floats import Float, float_of, is_float
 from ..reference.function import Function
@@ -44,12 +44,14 @@ class Subject:
     aspect: str
     reduction: str
     spelling: Spelling | None = None
+    mode: str = EAGER
 
     @property
     def id(self) -> str:
         """How pytest names it."""
-        parts = [self.binding.id, self.dtype, *([self.reduction] if self.reduction else [])]
-        return "-".join(parts)
+        parts = [self.binding.id, self.dtype, self.reduction]
+        parts.append("" if self.mode == EAGER else self.mode)
+        return "-".join(filter(None, parts))
 
     @cached_property
     def function(self) -> Function:
@@ -69,8 +71,8 @@ class Subject:
             "surface": self.binding.surface.name,
             "callable": self.binding.name,
             "version": self.adapter.version,
-            "device": self.adapter.device(),
-            "mode": "eager",
+            "device": self.adapter.device,
+            "mode": self.mode,
             "dtype": self.dtype,
             "aspect": self.aspect,
             "reduction": self.reduction,
@@ -79,7 +81,8 @@ class Subject:
     @cached_property
     def records(self) -> tuple[divergences.Record, ...]:
         """The recorded divergences that speak of this row."""
-        return tuple(r for r in divergences.records() if r.applies(self.identity))
+        known = divergences.records_of(self.adapter)
+        return tuple(r for r in known if r.applies(self.identity))
 
     def fitted(self) -> Subject:
         """The same row, its binding as this version of the framework takes it.
@@ -92,7 +95,8 @@ class Subject:
     # -- making and judging calls ----------------------------------------------------------------
 
     def call(self, case: Case, extra: Mapping[str, Any] | None = None) -> Call:
-        return self.binding.call(case.inputs, case.params, self.spelling, self.dtype, extra or {})
+        given = (case.inputs, case.params, self.spelling, self.dtype, extra or {})
+        return replace(self.binding.call(*given), mode=self.mode)
 
     def expected(self, case: Case) -> Judge:
         """The oracle's side of a case, under this callable's dialect."""
@@ -111,7 +115,7 @@ class Subject:
         return [
             name
             for name in self.function.differentiable
-            if name in case.inputs and is_float(case.inputs[name])
+            if self.adapter.gradients and name in case.inputs and is_float(case.inputs[name])
         ]
 
     def names(self, case: Case) -> dict[str, Any]:
@@ -472,7 +476,11 @@ class Measurement:
         """Records that speak of this row and did not show."""
         if self.refusal and not self.points:
             return []
-        return [r.id for r in self.subject.records if r.id not in self.shown and not r.rare]
+        return [
+            r.id
+            for r in self.subject.records
+            if r.id not in self.shown and r.must_show(self.subject.mode)
+        ]
 
     def row(self) -> dict[str, Any]:
         """The table row."""

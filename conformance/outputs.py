@@ -7,7 +7,7 @@ A run folder holds ``outputs/FRAMEWORK.jsonl.xz``: JSON lines, compressed. First
 then the rows, with what came of each case::
 
     {"surface": "torch", "callable": "relu", "dtype": "float32", "aspect": "value", "reduction": "none",
-     "outputs": {"5f3a…": {"value": "float32 2x3 0000803f…"}}}
+     "mode": "eager", "outputs": {"5f3a…": {"value": "float32 2x3 0000803f…"}}}
 
 An answer holds ``value``, ``gradients`` by input, ``refused`` gradients with the reason, ``raised`` (the
 exception, its type and the first line of its message) and ``warnings``; what there was none of is
@@ -36,7 +36,7 @@ from ..reference.outcome import Outcome
 Array = np.ndarray
 
 #: the columns that identify a row within its framework
-ROW = ("surface", "callable", "dtype", "aspect", "reduction")
+ROW = ("surface", "callable", "dtype", "aspect", "reduction", "mode")
 #: the aspects whose answers are kept
 ASPECTS = ("value", "gradient", "reduction", "special", "invalid")
 #: how many elements of an array a baseline keeps
@@ -152,6 +152,7 @@ class Outputs:
             if "case" in entry:
                 self.cases[entry["case"]] = entry
             else:
+                entry.setdefault("mode", "eager")  # of runs before there were modes
                 key = (framework, *(entry[name] for name in ROW))
                 self.rows.setdefault(key, {}).update(entry["outputs"])
 

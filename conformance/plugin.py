@@ -33,6 +33,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--frameworks", default=None, help="comma-separated; default: all installed")
     group.addoption("--functions", default=None, help="comma-separated patterns: 'gelu,*entropy*'")
     group.addoption("--dtypes", default=None, help="comma-separated: float16,bfloat16,…")
+    group.addoption("--modes", default=None, help="comma-separated: eager,graph,compiled")
+    group.addoption("--device", default="cpu", help="cpu, cuda, cuda:1, …")
     group.addoption("--conformance-out", default=None, metavar="DIR", help="the run folder")
     group.addoption(
         "--baseline", default=None, metavar="DIR", help="compare with it; fail on what regressed"
@@ -70,7 +72,8 @@ def pytest_configure(config: pytest.Config) -> None:
         from .worker import confine
 
         confine(memory, parent)
-    asked = [config.getoption(f"--{what}") for what in ("frameworks", "functions", "dtypes")]
+    selecting = ("frameworks", "functions", "dtypes", "modes")
+    asked = [config.getoption(f"--{what}") for what in selecting]
     if any(asked):
         from .selection import UsageError, check
 
@@ -118,6 +121,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             option("--frameworks"),
             option("--functions"),
             option("--dtypes"),
+            option("--modes"),
             quick=getattr(metafunc.config.option, "hypothesis_profile", "") == "nnconform-quick",
         )
     except UsageError as error:
@@ -129,19 +133,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def measurement(request: pytest.FixtureRequest) -> Any:
     """The table row that a conformance test measures."""
     from ..adapters.interface import Unavailable
-    from .audit import bound
-    from .calls import calls
     from .measurement import Measurement
 
     subject: Subject = request.param
     rows: Any = request.config.pluginmanager.get_plugin("nnconform-rows")
-    subject.adapter.before_call = rows.alive
-    if subject.adapter.name not in _STARTED:
-        _STARTED.add(subject.adapter.name)
-        subject.adapter.start()
-        if rows.journal is not None:
-            rows.write("callables", rows=bound(subject.adapter))
-            rows.write("calls", rows=calls(subject.adapter))
+    rows.begin(subject.adapter, request.config.getoption("--device"))
     measured = Measurement(subject)
     try:
         measured.subject = subject.fitted()
@@ -157,9 +153,6 @@ def _subject(item: pytest.Item) -> Subject | None:
     callspec = getattr(item, "callspec", None)
     subject = callspec.params.get("measurement") if callspec else None
     return subject if hasattr(type(subject), "identity") else None
-
-
-_STARTED: set[str] = set()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -213,11 +206,50 @@ class Rows:
         self.journal: Path | None = None
         self.shown = 0.0
         self.put: set[str] = set()
+        #: the adapters at work, and why one cannot be, if it cannot
+        self.begun: dict[str, str] = {}
         if folder is not None:
             worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
             frameworks = (config.getoption("--frameworks") or "all").replace(",", "+")
             self.journal = folder / "journal" / f"{frameworks}-{worker}.jsonl"
             self.journal.parent.mkdir(parents=True, exist_ok=True)
+
+    def begin(self, adapter: Any, device: str) -> None:
+        """Start an adapter, once. One that is unfit is one line: in a worker, which judges it alone,
+        the end; else a test that fails, and skipped ones."""
+        name = adapter.name
+        if name not in self.begun:
+            self.begun[name] = self.unfit(adapter, device)
+            if reason := self.begun[name]:
+                self.write("unfit", reason=reason)
+                if self.config.getoption("--conformance-parent"):
+                    pytest.exit(reason, returncode=1)
+                pytest.fail(reason, pytrace=False)
+        if reason := self.begun[name]:
+            pytest.skip(reason)
+
+    def unfit(self, adapter: Any, device: str) -> str:
+        """Start an adapter; why it cannot be judged, if it cannot, in one line."""
+        from ..adapters.interface import Unavailable
+        from .audit import bound
+        from .calls import calls
+        from .divergences import records_of
+
+        try:
+            adapter.use(device)
+            adapter.start()
+            adapter.verify()
+            records_of(adapter)
+            adapter.before_call = self.alive
+            if self.journal is not None:
+                self.write("callables", rows=bound(adapter))
+                self.write("calls", rows=calls(adapter))
+        except Unavailable as reason:
+            return str(reason)
+        except Exception as error:
+            said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            return f"adapter {adapter.name!r} cannot be judged: {said}"
+        return ""
 
     def write(self, event: str, **content: Any) -> None:
         """Append an event; the line is complete and flushed before this returns."""
@@ -280,6 +312,17 @@ class Rows:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         self.write("finish")
+        if session.exitstatus == 0 and self.broken:
+            session.exitstatus = 1
+
+    @property
+    def broken(self) -> dict[str, str]:
+        """The adapters that conformance tests would have judged, were they not broken."""
+        from .selection import broken, match_frameworks
+
+        if not self.rows or self.config.getoption("--conformance-parent"):
+            return {}
+        return broken(match_frameworks(self.config.getoption("--frameworks")))
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if not self.rows or self.config.getoption("--conformance-parent"):
@@ -287,6 +330,8 @@ class Rows:
         from ..reference.floats import offered
 
         terminalreporter.section("nnconform")
+        for line in self.broken.values():
+            terminalreporter.write_line(line)
         if find_spec("pandas") is None:  # it is no part of what a worker needs
             for verdict, count in sorted(Counter(row["verdict"] for row in self.rows).items()):
                 terminalreporter.write_line(f"{count} {verdict}")

@@ -116,6 +116,8 @@ class Examination:
     def differentiated(self, name: str) -> tuple[Array, Array, Array]:
         """Value and gradient of one call, and the upstream cotangent."""
         subject = self.m.subject
+        if name not in subject.differentiated(self.case):
+            raise Inapplicable
         outcome = subject.adapter.execute(
             subject.call(self.case),
             [name],

@@ -1,14 +1,15 @@
-"""Which rows a session measures: frameworks × functions × dtypes × spellings, of one aspect."""
+"""Which rows a session measures: frameworks × functions × dtypes × spellings × modes, of one aspect."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from ..adapters import adapter, names
-from ..adapters.interface import Adapter, Binding
+from ..adapters import Broken, adapter, names
+from ..adapters.interface import EAGER, Adapter, Binding
 from ..reference import catalogue
 from ..reference.floats import DTYPES, offered
 
@@ -23,6 +24,8 @@ class UsageError(ValueError):
 #: aspects that a quick session measures in one dtype, unless dtypes are named
 BROAD = {"reduction", "property", "invalid", "consistency"}
 REPRESENTATIVE = "float32"
+#: aspects that are measured in other modes than eager: those of what is computed
+COMPUTED = ("value", "gradient", "reduction", "special")
 
 
 def select(
@@ -30,32 +33,57 @@ def select(
     frameworks: str | None,
     functions: str | None,
     dtypes: str | None,
+    modes: str | None = None,
     *,
     quick: bool = False,
 ) -> list[Subject]:
-    """The subjects of an aspect, in a stable order. Raises UsageError for unknown names."""
+    """The subjects of an aspect, in a stable order. Raises UsageError for unknown names.
+
+    A ``quick`` session measures broad aspects, and all modes but eager, in one dtype.
+    """
     wanted = match_functions(functions)
-    kinds = match_dtypes(dtypes or (REPRESENTATIVE if quick and aspect in BROAD else None))
+    chosen = together(frameworks)
+    named = match_modes(modes, (mode for one in chosen for mode in one.modes))
+
+    def kinds(mode: str) -> list[str]:
+        few = quick and (aspect in BROAD or mode != EAGER)
+        return match_dtypes(dtypes or (REPRESENTATIVE if few else None))
+
     return [
         subject
-        for one in together(frameworks)
+        for one in chosen
         for binding in one.bindings
         if binding.function in wanted
-        for subject in subjects(one, binding, aspect, kinds)
+        for mode in named
+        if mode in one.modes
+        for subject in subjects(one, binding, aspect, kinds(mode), [mode])
     ]
 
 
-def check(frameworks: str | None, functions: str | None, dtypes: str | None) -> None:
+def check(
+    frameworks: str | None, functions: str | None, dtypes: str | None, modes: str | None = None
+) -> None:
     """Raises UsageError for unknown names, frameworks that are not here or cannot share a process."""
     match_functions(functions)
     match_dtypes(dtypes)
-    together(frameworks)
+    match_modes(modes, (mode for one in together(frameworks) for mode in one.modes))
 
 
 def subjects(
-    one: Adapter, binding: Binding, aspect: str, dtypes: Iterable[str] = DTYPES
+    one: Adapter,
+    binding: Binding,
+    aspect: str,
+    dtypes: Iterable[str] = DTYPES,
+    modes: Iterable[str] = (EAGER,),
 ) -> Iterator[Subject]:
     """The subjects of one binding and aspect."""
+    for mode in modes:
+        if mode == EAGER or aspect in COMPUTED:
+            for subject in _eager(one, binding, aspect, dtypes):
+                yield subject if mode == EAGER else replace(subject, mode=mode)
+
+
+def _eager(one: Adapter, binding: Binding, aspect: str, dtypes: Iterable[str]) -> Iterator[Subject]:
     from .legacy import FORMS
     from .measurement import Subject
 
@@ -63,6 +91,8 @@ def subjects(
     elementary = binding.reductions[0] if loss else None
     label = elementary.label if elementary else "none"
     if binding.random and aspect != "property":
+        return
+    if aspect == "gradient" and not one.gradients:
         return
     for dtype in dtypes:
         if aspect == "reduction":
@@ -80,7 +110,10 @@ def subjects(
 
 
 def find(frameworks: Iterable[str]) -> tuple[list[Adapter], dict[str, str]]:
-    """The adapters whose framework is here, and for each that is not, a line that says why."""
+    """The adapters whose framework is here, and for each that is not, a line that says why.
+
+    Those that are broken are among the latter.
+    """
     here, missing = [], {}
     for name in frameworks:
         try:
@@ -101,6 +134,17 @@ def installed(frameworks: Iterable[str]) -> list[Adapter]:
     if not here:
         raise UsageError("; ".join(["nothing to judge", *missing.values()]))
     return here
+
+
+def broken(frameworks: Iterable[str]) -> dict[str, str]:
+    """The adapters among these that cannot be used, each with the line that says why."""
+    found = {}
+    for name in frameworks:
+        try:
+            adapter(name)
+        except Broken as error:
+            found[name] = str(error)
+    return found
 
 
 def originals(frameworks: Iterable[Adapter]) -> list[Adapter]:
@@ -126,8 +170,15 @@ def together(frameworks: str | None) -> list[Adapter]:
 
 
 def match_frameworks(text: str | None) -> list[str]:
-    """Framework names; all that are known for None."""
-    return _split(text, names(), "framework") if text else list(names())
+    """Framework names; for None all that are known and judged by default, broken ones included."""
+    if text:
+        return _split(text, names(), "framework")
+    return [name for name in names() if name in broken([name]) or adapter(name).by_default]
+
+
+def match_modes(text: str | None, known: Iterable[str]) -> list[str]:
+    """Mode names among those that are known; eager for None. Raises UsageError for others."""
+    return _split(text, list(dict.fromkeys(known)), "mode") if text else [EAGER]
 
 
 def match_dtypes(text: str | None) -> list[str]:

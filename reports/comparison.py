@@ -78,6 +78,8 @@ class Comparison:
     table: pd.DataFrame
     unchanged: int
     remarks: tuple[str, ...] = ()
+    #: the two modes that are compared, where they are
+    modes: tuple[str, ...] = ()
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -113,11 +115,12 @@ class Comparison:
 
     @property
     def title(self) -> str:
-        """The frameworks with both versions."""
-        return ", ".join(
+        """The frameworks with both versions, and both modes where they are what is compared."""
+        frameworks = ", ".join(
             f"{name} {old} → {new}" if old != new else f"{name} {old}"
             for name, (old, new) in self.versions.items()
         )
+        return f"{frameworks}: {' → '.join(self.modes)}" if self.modes else frameworks
 
     @property
     def headline(self) -> str:

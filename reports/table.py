@@ -317,11 +317,12 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def incomplete(run: Run) -> dict[str, str]:
-    """The frameworks that were not judged to the end, and why."""
+    """The frameworks that were not judged to the end, or whose adapter is broken, and why."""
     return {
         name: facts["status"]
         for name, facts in run.environment.get("frameworks", {}).items()
-        if facts["version"] is not None and facts["status"] not in ("complete", "installed")
+        if facts.get("broken")
+        or (facts["version"] is not None and facts["status"] not in ("complete", "installed"))
     }
 
 

@@ -289,6 +289,7 @@ def refuse(function: Function, arguments: Arguments) -> None:
 class OracleAdapter(Adapter):
     """The oracle as a framework; ``replaced`` are the callables that stand in for some of it."""
 
+    interface = 2
     name = "oracle"
     module = "numpy"
     requirement = "numpy"

@@ -87,6 +87,7 @@ def bomb(x):
 
 
 class PlantedAdapter(Adapter):
+    interface = 2
     name = module = "planted"
     requirement = "planted"
     distributions = ("planted",)
@@ -112,6 +113,7 @@ class PlantedAdapter(Adapter):
             print("planted: cannot start", flush=True)
             os._exit(7)
 
+    @property
     def device(self):
         if os.environ.get("PLANTED_START") == "dies early":
             print("planted: no device", flush=True)

@@ -504,11 +504,11 @@ def _permutation(t: Trial) -> None:
 @check("compiled")
 def _compiled(t: Trial) -> None:
     """Compiled, it gives the same value."""
-    made = t.adapter.compiled(t.target)
-    if made is None:
+    mode = next((m for m in ("graph", "compiled") if m in t.adapter.modes), "")
+    if not mode:
         raise Inapplicable(f"{t.adapter.name} compiles nothing")
-    compiler = {"torch": "torch.compile", "jax": "jax.jit"}.get(t.adapter.name, "tf.function")
-    compiled = user.Own(t.adapter, made, None)
+    compiler = t.adapter.modes[mode].partition("(")[0]
+    compiled = user.Own(t.adapter, t.adapter.in_mode(mode, t.target), None)
 
     def judge(case: Case) -> None:
         want = _answered(t, case, "compiled").astype(np.float64)
