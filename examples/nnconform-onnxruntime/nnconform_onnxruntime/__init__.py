@@ -23,6 +23,8 @@ from nnconform.adapters.interface import (
     surface,
 )
 
+from .settings import PROVIDER, opset
+
 #: "reduction: 'none' (default 'mean'), 'sum', 'mean'"
 REDUCTION = (
     Spelling("none", "none", {"reduction": "none"}),
@@ -135,8 +137,6 @@ class OnnxRuntimeAdapter(Adapter):
         onnxruntime.set_default_logger_severity(4)
 
     def facts(self) -> Mapping[str, str]:
-        from .operators import PROVIDER, opset
-
         return {
             "opset": str(opset()),
             "provider": PROVIDER,

@@ -12,7 +12,6 @@ from __future__ import annotations
 import ctypes
 import inspect
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache, cached_property, lru_cache
@@ -28,25 +27,12 @@ from onnx.helper import get_attribute_value, np_dtype_to_tensor_dtype, tensor_dt
 from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
 from onnxruntime.capi.onnxruntime_pybind11_state import get_all_operator_schema
 
-#: the version of ai.onnx in models, unless the variable says another: the first that has Swish
-OPSET, VARIABLE = 24, "NNCONFORM_ONNX_OPSET"
-#: the first in which softmax is taken along one axis
-OLDEST = 13
-#: what models say of their format, which any runtime that knows the opset reads
-IR_VERSION = 10
-PROVIDER = "CPUExecutionProvider"
+from .settings import IR_VERSION, PROVIDER, opset
+
 #: the domains whose operators there are, with what models call them
 DOMAINS = {"ai.onnx": "", "com.microsoft": "com.microsoft"}
 
 _TYPES = {"float32": "float", "float64": "double"}
-
-
-def opset() -> int:
-    """The version of ai.onnx that models state. Raises ValueError for a variable that states none."""
-    text = os.environ.get(VARIABLE, str(OPSET))
-    if not text.isdecimal() or int(text) < OLDEST:
-        raise ValueError(f"{VARIABLE} is {text!r}; accepted are whole numbers from {OLDEST}")
-    return int(text)
 
 
 class Operator:

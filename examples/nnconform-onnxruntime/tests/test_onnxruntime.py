@@ -11,7 +11,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 from nnconform_onnxruntime import OnnxRuntimeAdapter
-from nnconform_onnxruntime.operators import VARIABLE, operator, operators
+from nnconform_onnxruntime.operators import operator, operators
+from nnconform_onnxruntime.settings import VARIABLE
 
 import nnconform
 

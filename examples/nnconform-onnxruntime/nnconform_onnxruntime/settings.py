@@ -1,0 +1,21 @@
+"""What the models say and where they run: known without ONNX Runtime being imported."""
+
+from __future__ import annotations
+
+import os
+
+#: the version of ai.onnx in models, unless the variable says another: the first that has Swish
+OPSET, VARIABLE = 24, "NNCONFORM_ONNX_OPSET"
+#: the first in which softmax is taken along one axis
+OLDEST = 13
+#: what models say of their format, which any runtime that knows the opset reads
+IR_VERSION = 10
+PROVIDER = "CPUExecutionProvider"
+
+
+def opset() -> int:
+    """The version of ai.onnx that models state. Raises ValueError for a variable that states none."""
+    text = os.environ.get(VARIABLE, str(OPSET))
+    if not text.isdecimal() or int(text) < OLDEST:
+        raise ValueError(f"{VARIABLE} is {text!r}; accepted are whole numbers from {OLDEST}")
+    return int(text)
