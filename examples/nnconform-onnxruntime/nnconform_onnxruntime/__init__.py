@@ -23,7 +23,7 @@ from nnconform.adapters.interface import (
     surface,
 )
 
-from .settings import PROVIDER, opset
+from .settings import PROVIDER, opset, stated
 
 #: "reduction: 'none' (default 'mean'), 'sum', 'mean'"
 REDUCTION = (
@@ -133,12 +133,19 @@ class OnnxRuntimeAdapter(Adapter):
     def start(self) -> None:
         import onnxruntime
 
+        from .operators import operator
+
         onnxruntime.disable_telemetry_events()
         onnxruntime.set_default_logger_severity(4)
+        version = opset()
+        try:
+            operator("ai.onnx", "Identity")(np.zeros(1, np.float32))
+        except Exception as error:
+            raise Unavailable(f"onnxruntime {self.version} runs no opset {version}") from error
 
     def facts(self) -> Mapping[str, str]:
         return {
-            "opset": str(opset()),
+            "opset": stated(),
             "provider": PROVIDER,
             "graph optimization": "all, as by default",
         }

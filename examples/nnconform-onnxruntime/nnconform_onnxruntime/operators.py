@@ -67,7 +67,7 @@ class Operator:
         try:
             return run(self.model(tensors, attributes), tensors)
         except NoKernel as error:
-            missing = re.search(r"implementation for (\w+)", str(error))
+            missing = re.search(r"(?:implementation|kernel) for (?:[\w.]*\.)?(\w+)\(", str(error))
             beneath = (
                 f", of which {self.name} is made" if missing and missing[1] != self.name else ""
             )

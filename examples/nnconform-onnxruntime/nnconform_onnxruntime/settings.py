@@ -13,9 +13,13 @@ IR_VERSION = 10
 PROVIDER = "CPUExecutionProvider"
 
 
+def stated() -> str:
+    """What is said of the opset, right or wrong."""
+    return os.environ.get(VARIABLE, str(OPSET))
+
+
 def opset() -> int:
     """The version of ai.onnx that models state. Raises ValueError for a variable that states none."""
-    text = os.environ.get(VARIABLE, str(OPSET))
-    if not text.isdecimal() or int(text) < OLDEST:
-        raise ValueError(f"{VARIABLE} is {text!r}; accepted are whole numbers from {OLDEST}")
-    return int(text)
+    if not stated().isdecimal() or int(stated()) < OLDEST:
+        raise ValueError(f"{VARIABLE} is {stated()!r}; accepted are whole numbers from {OLDEST}")
+    return int(stated())

@@ -15,6 +15,7 @@ from nnconform_onnxruntime.operators import operator, operators
 from nnconform_onnxruntime.settings import VARIABLE
 
 import nnconform
+from nnconform.adapters.interface import Unavailable
 
 DTYPES = ("float16", ml_dtypes.bfloat16, "float32", "float64")
 
@@ -134,9 +135,12 @@ def test_the_opset_is_told_and_obeyed(adapter, monkeypatch):
     assert "Gelu" not in operators("ai.onnx")
     with pytest.raises(AttributeError, match=r"ai\.onnx of opset 13 has no Gelu"):
         adapter.lookup("ai.onnx.Gelu")
+    monkeypatch.setenv(VARIABLE, "1000")
+    with pytest.raises(Unavailable, match="runs no opset 1000"):
+        adapter.start()
     monkeypatch.setenv(VARIABLE, "newest")
     with pytest.raises(ValueError, match="NNCONFORM_ONNX_OPSET is 'newest'; accepted are"):
-        adapter.facts()
+        adapter.start()
 
 
 def _dtype(name: str) -> np.dtype:
