@@ -24,8 +24,8 @@ import onnxruntime
 from onnx.helper import get_attribute_value, np_dtype_to_tensor_dtype, tensor_dtype_to_np_dtype
 
 # what the runtime itself has registered; there is no public list of its own domain, com.microsoft
+from onnxruntime.capi.onnxruntime_pybind11_state import InvalidGraph, get_all_operator_schema
 from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
-from onnxruntime.capi.onnxruntime_pybind11_state import get_all_operator_schema
 
 from .settings import IR_VERSION, PROVIDER, opset
 
@@ -33,6 +33,11 @@ from .settings import IR_VERSION, PROVIDER, opset
 DOMAINS = {"ai.onnx": "", "com.microsoft": "com.microsoft"}
 
 _TYPES = {"float32": "float", "float64": "double"}
+
+#: how the runtime says that it has no kernel for a type: for the operator, or for another one of
+#: those that the operator is made of, which may not even be specified for it
+_NO_KERNEL = re.compile(r"(?:implementation|kernel) for (?:[\w.]*\.)?(\w+)\(")
+_NO_TYPE = re.compile(r"Type 'tensor\(\w+\)' of input parameter \(\w+\) of operator \((\w+)\)")
 
 
 class Operator:
@@ -66,13 +71,14 @@ class Operator:
         tensors, attributes = self.arguments(inputs, keywords)
         try:
             return run(self.model(tensors, attributes), tensors)
-        except NoKernel as error:
-            missing = re.search(r"(?:implementation|kernel) for (?:[\w.]*\.)?(\w+)\(", str(error))
-            beneath = (
-                f", of which {self.name} is made" if missing and missing[1] != self.name else ""
-            )
-            what = f"no kernel for {missing[1]}{beneath}" if missing else str(error)
-            raise NotImplementedError(f"{PROVIDER} has {what}") from error
+        except (NoKernel, InvalidGraph) as error:
+            missing = _NO_KERNEL.search(str(error)) or _NO_TYPE.search(str(error))
+            if missing is None or (isinstance(error, InvalidGraph) and missing[1] == self.name):
+                raise
+            whole = "" if missing[1] == self.name else f", of which {self.name} is made"
+            raise NotImplementedError(
+                f"{PROVIDER} has no kernel for {missing[1]}{whole}"
+            ) from error
 
     def arguments(
         self, inputs: Sequence[Any], keywords: Mapping[str, Any]
@@ -179,4 +185,6 @@ def _literal(value: Any, attribute: Any) -> str:
     """An attribute's value as the textual syntax has it, in the type that the specification states."""
     if attribute.type.name == "FLOAT":
         return repr(float(value))
+    if attribute.type.name == "INTS" and isinstance(value, int):
+        value = [value]
     return json.dumps(value)
