@@ -94,6 +94,16 @@ class OtherAdapter(ToyAdapter):
     {what}
 """
 
+FORGETFUL = """
+from nnconform.adapters.interface import Adapter
+
+Forgetful = type("Forgetful", (Adapter,), {{
+    name: "{name}"
+    for name in ("interface", "name", "module", "requirement", "distributions", "bindings", "preamble")
+    if name != "{forgotten}"
+}} | {{"interface": 2}})
+"""
+
 #: by name: what is wrong with an adapter that cannot be loaded, and what is said of it
 BROKEN = {
     "unimportable": ("import nowhere", "cannot be loaded: ModuleNotFoundError: No module named"),
@@ -107,6 +117,8 @@ BROKEN = {
         "binds hypertanh, which this nnconform does not know",
     ),
 }
+#: of one that forgot to state something, what it forgot
+FORGOTTEN = ("module", "requirement", "distributions", "preamble", "bindings", "name")
 #: and with one whose unfitness shows when it is at work
 UNFIT = {
     # float64 that silently becomes float32, as in a framework that was not told to have 64 bits
@@ -117,6 +129,7 @@ UNFIT = {
     "flat": ("array = lambda self, t: t.ravel()", "is float16 of shape (9,) for a of float16 and"),
     "positive": ("array = lambda self, t: t + t.dtype.type(0)", "holds other bits than a, of"),
     "unstarted": ("start = lambda self: 1 / 0", "cannot be judged: ZeroDivisionError: division by"),
+    "factless": ("facts = lambda self: 1 / 0", "has no facts: ZeroDivisionError: division by zero"),
     "unread": ("divergences = __import__('pathlib').Path('no.toml')", "cannot be judged: ValueErr"),
 }
 
@@ -139,6 +152,8 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     (folder / "toy_left_out.toml").write_text(LEFT_OUT, "utf-8")
     for name, (what, _) in {**BROKEN, **UNFIT}.items():
         put(folder, name, OTHER.format(name=name, what=what), "OtherAdapter")
+    for name in FORGOTTEN:
+        put(folder, f"no_{name}", FORGETFUL.format(name=f"no_{name}", forgotten=name), "Forgetful")
     put(folder, "callable", "def adapter(): ...", "adapter")
     path = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
     return {**os.environ, "PYTHONPATH": path, "NO_COLOR": "1", "COLUMNS": "120"}
@@ -162,6 +177,8 @@ def test_a_list_names_the_broken_and_shows_the_others(env: dict[str, str], tmp_p
     for name, (_, why) in BROKEN.items():
         assert why in said(done, name)
         assert "toy.tanh" not in said(done, name)
+    for name in FORGOTTEN:
+        assert said(done, f"no_{name}").endswith(f"states no {name}")
     assert "no subclass of nnconform.adapters.interface.Adapter" in said(done, "callable")
     assert re.search(r"\btoy\n", done.stdout)
 
