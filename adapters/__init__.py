@@ -27,7 +27,12 @@ OURS = {
     "keras": ".keras:KerasAdapter",
     "keras-torch": ".keras:KerasOnTorch",
     "keras-jax": ".keras:KerasOnJax",
+    "numpy": ".numpy:NumPyAdapter",
 }
+
+
+#: what every adapter states of itself, beside its interface
+STATED = ("name", "module", "requirement", "distributions", "bindings", "preamble")
 
 
 class Broken(ValueError):
@@ -74,6 +79,8 @@ def _fault(name: str, kind: Any) -> str:
     if stated != INTERFACE:
         said = "states no interface" if stated is None else f"is written for interface {stated}"
         return f"{said}; this nnconform has interface {INTERFACE}"
+    if lacking := [attribute for attribute in STATED if not hasattr(kind, attribute)]:
+        return f"states no {' and no '.join(lacking)}"
     if kind.name != name:
         return f"calls itself {kind.name!r}; its entry point must have that name"
     unknown = sorted({b.function for b in kind.bindings} - set(catalogue()))

@@ -13,7 +13,7 @@ import numpy as np
 
 from .dialects import SMOOTH
 from .interface import ARITHMETIC, Adapter, Binding, Call, Inputs, Spelling, bind, surface
-from .tensorflow import numpy_source
+from .source import numpy_source
 
 #: Optax returns the losses: "Mean Squared Error can be computed as squared_error(a, b).mean()"
 REDUCTION = (

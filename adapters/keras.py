@@ -42,7 +42,8 @@ from .interface import (
     surface,
 )
 from .jax import JaxAdapter, widened
-from .tensorflow import TensorFlowAdapter, numpy_source
+from .source import numpy_source
+from .tensorflow import TensorFlowAdapter
 from .torch import TorchAdapter
 
 #: ``keras.losses.Loss``: "sum_over_batch_size and mean sum the loss and divide by the sample

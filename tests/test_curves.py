@@ -154,7 +154,7 @@ def test_every_binding_has_a_call(framework: str) -> None:
     one = adapter(framework)
     for binding in one.bindings:
         said = written(one, binding, usual(binding), example(binding))
-        assert f"{binding.path}(" in said
+        assert binding.expression or f"{binding.path}(" in said
         compile(said, binding.id, "exec")
 
 

@@ -8,8 +8,10 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +33,7 @@ def prose(path: Path) -> str:
     return re.sub(r"^    .*$", "", text, flags=re.M)
 
 
-def run(*command: str, path: Path, cwd: Path) -> str:
+def run(*command: str, path: Path | str, cwd: Path) -> str:
     """The output of ``python -m …`` with ``path`` first on the import path."""
     environment = {**os.environ, "PYTHONPATH": str(path), "PYTHONDONTWRITEBYTECODE": "1"}
     environment.pop("PYTEST_XDIST_WORKER", None)
@@ -51,13 +53,20 @@ def run(*command: str, path: Path, cwd: Path) -> str:
 # -- examples ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in DOCUMENTS if blocks(p, "pycon")], ids=lambda path: path.name
-)
+def sessions() -> list[Any]:
+    """The documents with sessions, each about the framework that it uses."""
+    texts = {path: "\n".join(blocks(path, "pycon")) for path in DOCUMENTS}
+    used = pytest.mark.framework("torch")
+    return [
+        pytest.param(path, id=path.name, marks=[used] if 'adapter("torch")' in text else [])
+        for path, text in texts.items()
+        if text
+    ]
+
+
+@pytest.mark.parametrize("path", sessions())
 def test_sessions_print_what_they_show(path: Path) -> None:
     text = "\n".join(blocks(path, "pycon"))
-    if 'adapter("torch")' in text:
-        pytest.importorskip("torch")
     session = doctest.DocTestParser().get_doctest(text, {}, path.name, str(path), 0)
     said: list[str] = []
     doctest.DocTestRunner(optionflags=FLAGS).run(session, out=said.append)
@@ -79,9 +88,8 @@ def edited(root: Path, block: str) -> None:
     (root / name).write_text(text, "utf-8")
 
 
+@pytest.mark.framework("torch", "tensorflow", "keras")
 def test_the_function_of_the_example_can_be_added(tmp_path: Path) -> None:
-    for name in ("torch", "tensorflow", "keras"):
-        pytest.importorskip(name)
     root = tmp_path / "nnconform"
     for folder in ("reference", "adapters", "conformance", "reports", "tests"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -106,29 +114,46 @@ def test_the_function_of_the_example_can_be_added(tmp_path: Path) -> None:
     assert {"torch", "tf.math"} <= {word for line in said.splitlines() for word in line.split()}
 
 
-def test_the_framework_of_the_example_can_be_added(tmp_path: Path) -> None:
-    guide = ROOT / "docs" / "add-a-framework.md"
-    project, module = blocks(guide, "toml")[0], blocks(guide, "python")[0]
-    (tmp_path / "nnconform_numpy.py").write_text(module, "utf-8")
-    entry = re.search(r"^numpy = .*$", project, re.M)
-    assert entry
-    information = tmp_path / "nnconform_numpy-0.1.dist-info"
+def template(folder: Path) -> Path:
+    """The template of an adapter, as pip would install it."""
+    shutil.copytree(ROOT / "examples" / "adapter-template", folder, dirs_exist_ok=True)
+    project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]
+    name, version = project["name"], project["version"]
+    information = folder / f"{name.replace('-', '_')}-{version}.dist-info"
     information.mkdir()
     (information / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: nnconform-numpy\nVersion: 0.1\n"
+        f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", "utf-8"
     )
-    points = f"[nnconform.adapters]\n{entry[0].replace(chr(34), '')}\n"
-    (information / "entry_points.txt").write_text(points)
+    points = project["entry-points"]["nnconform.adapters"]
+    lines = ["[nnconform.adapters]", *(f"{key} = {value}" for key, value in points.items())]
+    (information / "entry_points.txt").write_text("\n".join(lines), "utf-8")
+    return folder
+
+
+def test_the_template_judges_as_the_guide_shows(tmp_path: Path) -> None:
+    guide = ROOT / "docs" / "add-a-framework.md"
+    path = os.pathsep.join([str(template(tmp_path / "template")), *map(str, sys.path)])
+    command = next(line for line in blocks(guide, "sh")[0].splitlines() if "pytest" in line)
     said = run(
-        *("pytest", "-q", "-p", "no:cacheprovider", "--pyargs", "nnconform.conformance"),
-        *("--frameworks", "numpy", "--hypothesis-profile", "nnconform-quick"),
-        path=tmp_path,
+        *command.split()[2:],
+        *("-q", "-p", "no:cacheprovider"),
+        path=path,
         cwd=tmp_path,
     )
-    shown = [line.split() for line in blocks(guide, "text")[0].splitlines()[:2]]
+    shown = [line.split() for line in blocks(guide, "text")[0].splitlines()]
     got = [line.split() for line in said.splitlines()]
-    assert shown[0] in got, said
-    assert [row for row in got if row[:1] == ["numpy"] and row[2:] == shown[1][2:]], said
+    assert all(row in got for row in shown), said
+    (code,) = blocks(guide, "python")
+    source = (ROOT / "examples/adapter-template/nnconform_myframework/__init__.py").read_text()
+    assert code in source
+
+
+def test_the_template_certifies_its_adapter(tmp_path: Path) -> None:
+    folder = template(tmp_path / "template")
+    path = os.pathsep.join([str(folder), *map(str, sys.path)])
+    options = ("-q", "-p", "no:cacheprovider", "--import-mode=importlib", "--rootdir", str(folder))
+    said = run("pytest", *options, str(folder / "tests"), path=path, cwd=tmp_path)
+    assert re.search(r"\b8 passed", said), said
 
 
 # -- promises ----------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from nnconform.conformance.parameters import COLUMNS, left_out, reach
 from nnconform.conformance.selection import originals
 from nnconform.reference import catalogue
 
-ALL = originals(adapter(name) for name in ("torch", "tensorflow", "jax", "keras"))
+ALL = originals(adapter(name) for name in ("torch", "tensorflow", "jax", "keras", "numpy"))
 PAGE = Path(__file__).parent.parent / "docs" / "parameters.md"
 
 
@@ -47,6 +47,7 @@ def test_nothing_is_left_out_silently() -> None:
         ("hard_shrink", "threshold", "torch.nn.functional", "`lambd`"),
         ("step", "at_zero", "torch", "by position"),
         ("cross_entropy", "weight", "tf.nn", "always none"),
+        ("huber", "delta", "numpy", "in the formula"),
     ],
 )
 def test_how_a_surface_is_given_a_parameter(
