@@ -25,6 +25,7 @@ OURS = {
     "tensorflow": ".tensorflow:TensorFlowAdapter",
     "keras": ".keras:KerasAdapter",
     "keras-torch": ".keras:KerasOnTorch",
+    "numpy": ".numpy:NumPyAdapter",
 }
 
 

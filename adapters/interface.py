@@ -343,6 +343,7 @@ class Binding:
             return Call(
                 *("", (), {}, None, arrays),
                 expression=self.expression.format_map({k: literal(v) for k, v in values.items()}),
+                result=result,
             )
         if self.surface.style == "function":
             return Call(
@@ -431,6 +432,7 @@ def compose(
     expression: str,
     /,
     *,
+    reductions: Iterable[Spelling] = (Spelling("none", "none"),),
     dialect: Mapping[str, Any] = NOTHING,
     kinds: Mapping[str, str] = NOTHING,
     domains: Mapping[str, Domain] = NOTHING,
@@ -452,6 +454,7 @@ def compose(
         "",
         tuple(name for name in described.inputs if name in words),
         {name: name for name in given},
+        reductions=tuple(reductions),
         dialect=dialect,
         kinds={name: tuple(k.split()) for name, k in kinds.items()},
         domains=domains,

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .interface import Adapter, Binding
-from .tensorflow import numpy_source
+from .source import numpy_source
 
 
 class JaxAdapter(Adapter):

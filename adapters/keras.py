@@ -41,7 +41,8 @@ from .interface import (
     bind,
     surface,
 )
-from .tensorflow import TensorFlowAdapter, numpy_source
+from .source import numpy_source
+from .tensorflow import TensorFlowAdapter
 from .torch import TorchAdapter
 
 #: ``keras.losses.Loss``: "sum_over_batch_size and mean sum the loss and divide by the sample

@@ -13,11 +13,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..reference.floats import is_float
 from ..reference.function import between
 from .compositions.tensorflow import COMPOSITIONS
 from .dialects import SMOOTH
 from .interface import ARITHMETIC, DTYPE, Adapter, Binding, Spelling, bind, surface
+from .source import numpy_source
 
 #: ``tf.compat.v1.losses.Reduction``, each member with the meaning that its documentation gives
 REDUCTION = (
@@ -385,16 +385,3 @@ class TensorFlowAdapter(Adapter):
             f"    value = {expression}",
             f"print(tape.gradient(value, {of}))",
         ]
-
-
-def numpy_source(array: np.ndarray) -> str:
-    """An expression that makes the array, given ``np`` and a framework that brings ml_dtypes.
-
-    Not ``tf.constant(list, "bfloat16")``, which makes 0 of subnormal numbers.
-    """
-    dtype = repr(array.dtype.name)
-    if array.size == 0:
-        return f"np.zeros({array.shape}, {dtype})"
-    values = np.asarray(array, np.float64) if is_float(array) else array
-    text = repr(values.tolist()).replace("inf", "np.inf").replace("nan", "np.nan")
-    return f"np.array({text}, {dtype})"

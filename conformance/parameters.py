@@ -69,6 +69,8 @@ def _cell(bindings: Iterable[Binding], name: str, default: str) -> str:
 
 
 def _reached(binding: Binding, name: str, default: str) -> str:
+    if name in binding.keywords and binding.expression:
+        return "in the formula"
     if name in binding.keywords:
         return f"`{binding.keywords[name]}`"
     if name in binding.state:

@@ -228,7 +228,9 @@ def _range(e: Examination) -> Iterator[Statement]:
     low, high = bounds(e.params) if callable(bounds) else bounds
     kind = e.m.subject.kind
     y = e.value()
-    inside = (y >= kind.round(low)) & (y <= kind.round(high)) | np.isnan(y)
+    # a result in a wider dtype may lie between a bound and what the bound is rounded to
+    lowest, highest = min(low, kind.round(low)), max(high, kind.round(high))
+    inside = (y >= lowest) & (y <= highest) | np.isnan(y)
     yield Rule("range", bool(inside.all()))
 
 

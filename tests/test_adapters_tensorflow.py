@@ -13,7 +13,9 @@ from nnconform.reference import catalogue
 from nnconform.reference.floats import DTYPES, float_of
 from nnconform.reference.oracle import oracle
 
-FRAMEWORKS = ("tensorflow", "keras")
+from .frameworks import each
+
+pytestmark = pytest.mark.framework("tensorflow")
 
 
 def completed(outcome):
@@ -23,10 +25,8 @@ def completed(outcome):
     return outcome
 
 
-@pytest.fixture(scope="module", params=FRAMEWORKS)
+@pytest.fixture(scope="module", params=each("tensorflow", "keras"))
 def framework(request):
-    pytest.importorskip("tensorflow")
-    pytest.importorskip(request.param)
     made = adapter(request.param)
     made.start()
     return made
@@ -34,7 +34,8 @@ def framework(request):
 
 def test_gradient_of_the_textbook_example(framework):
     """x = ones(2, 2), y = x + 2, out = mean(3·y²): out = 27, ∂out/∂x = 4.5."""
-    tf = pytest.importorskip("tensorflow")
+    import tensorflow as tf
+
     x = framework.tensor(np.ones((2, 2), np.float32))
     value, gradients, refused = framework.differentiate(
         lambda t: tf.reduce_mean(3 * (t["x"] + 2) ** 2),
@@ -146,8 +147,8 @@ def test_a_reproducer_prints_what_evaluate_gives_and_the_oracle_wants(framework,
     assert str(got) in printed.getvalue()
 
 
+@pytest.mark.framework("keras")
 def test_keras_ctc_derives_its_lengths_and_takes_batches_first():
-    pytest.importorskip("keras")
     rng = np.random.default_rng(0)
     inputs = {
         "log_probs": rng.normal(size=(6, 2, 3)).astype(np.float32),
@@ -170,7 +171,8 @@ def test_keras_ctc_derives_its_lengths_and_takes_batches_first():
 
 
 def test_a_refused_dtype_is_told_from_a_mistake(framework):
-    tf = pytest.importorskip("tensorflow")
+    import tensorflow as tf
+
     with pytest.raises(Exception, match="allowed values") as refused:
         tf.nn.leaky_relu(tf.constant(["text"]))
     assert framework.unsupported(refused.value)
@@ -179,10 +181,10 @@ def test_a_refused_dtype_is_told_from_a_mistake(framework):
     assert not framework.unsupported(mistake.value)
 
 
+@pytest.mark.framework("keras")
 @pytest.mark.parametrize("namespace", ["activations", "layers", "losses", "ops"])
 def test_tf_keras_is_keras(namespace):
     """What is measured on Keras' surfaces holds of ``tf.keras``, aliases such as ``MSE`` included."""
-    pytest.importorskip("tensorflow")
     keras, tensorflow = adapter("keras"), adapter("tensorflow")
     ours = {b.callable for b in keras.bindings if b.surface.name == f"keras.{namespace}"}
     assert ours

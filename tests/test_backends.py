@@ -11,11 +11,7 @@ import pytest
 from nnconform.adapters import adapter
 from nnconform.conformance.selection import UsageError, originals, select, together
 
-
-@pytest.fixture(autouse=True)
-def _both_backends() -> None:
-    for module in ("keras", "tensorflow", "torch"):
-        pytest.importorskip(module)
+pytestmark = pytest.mark.framework("keras", "keras-torch")
 
 
 def test_a_backend_is_another_framework_with_the_same_bindings() -> None:

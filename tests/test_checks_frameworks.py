@@ -21,8 +21,9 @@ def failing(function: Any, **options: Any) -> nnconform.CheckFailed:
     return failed.value
 
 
+@pytest.mark.framework("torch")
 def test_torch() -> None:
-    torch = pytest.importorskip("torch")
+    import torch
 
     class Huber(torch.nn.Module):
         def __init__(self, delta=1.0, reduction="mean"):
@@ -85,9 +86,11 @@ def _unsafe_entropy(torch: Any, p: Any, y: Any) -> Any:
     return -(first + second).mean()
 
 
+@pytest.mark.framework("tensorflow", "keras")
 def test_tensorflow_and_keras() -> None:
-    tf = pytest.importorskip("tensorflow")
-    keras = pytest.importorskip("keras")
+    import keras
+    import tensorflow as tf
+
     if keras.backend.backend() != "tensorflow":
         pytest.skip("Keras computes with another backend in this process")
 

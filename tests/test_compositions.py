@@ -51,8 +51,6 @@ LEFT_OUT["keras-torch"] = LEFT_OUT["keras"]
 @cache
 def started(framework: str) -> Adapter:
     one = adapter(framework)
-    if not one.installed():
-        pytest.skip(f"{framework} is not installed")
     one.start()
     return one
 
@@ -86,7 +84,11 @@ def judged(one: Adapter, composition: Binding, dtype: str) -> Measurement:
 @pytest.mark.parametrize(
     ("framework", "at"),
     [
-        pytest.param(framework, at, id=f"{framework}-{row.function}-{at}")
+        pytest.param(
+            *(framework, at),
+            id=f"{framework}-{row.function}-{at}",
+            marks=pytest.mark.framework(framework),
+        )
         for framework in OF
         for at, row in enumerate(adapter(framework).compositions)
     ],
@@ -102,10 +104,9 @@ def test_a_composition_computes_its_function(framework: str, at: int) -> None:
         assert not measured.notes, (dtype, *measured.notes)
 
 
+@pytest.mark.framework("keras", "torch")
 @pytest.mark.skipif("COMPOSITIONS_OF" in os.environ, reason="this is that process")
 def test_the_compositions_of_keras_are_right_on_torch() -> None:
-    pytest.importorskip("keras")
-    pytest.importorskip("torch")
     judge = test_a_composition_computes_its_function.__name__
     done = subprocess.run(
         [sys.executable, "-m", "pytest", f"{__file__}::{judge}", "-q", "-p", "no:cacheprovider"],
@@ -116,6 +117,7 @@ def test_the_compositions_of_keras_are_right_on_torch() -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.framework("torch")
 @pytest.mark.parametrize(
     ("composition", "message"),
     [
@@ -139,12 +141,20 @@ def test_a_wrong_composition_is_caught(composition: Binding, message: str) -> No
         judged(started("torch"), composition, "float32")
 
 
-def test_a_composition_that_leaves_the_dtype_is_caught() -> None:
-    composition = compose("exponential", "torch.exp(x.double())")
-    measured = judged(started("torch"), composition, "float32")
+@pytest.mark.parametrize(
+    ("framework", "expression"),
+    [
+        pytest.param("torch", "torch.exp(x.double())", marks=pytest.mark.framework("torch")),
+        pytest.param("numpy", "np.exp(np.float64(x))", marks=pytest.mark.framework("numpy")),
+    ],
+)
+def test_a_composition_that_leaves_the_dtype_is_caught(framework: str, expression: str) -> None:
+    composition = compose("exponential", expression)
+    measured = judged(started(framework), composition, "float32")
     assert list(measured.notes) == ["the value comes back as float64"]
 
 
+@pytest.mark.framework("torch")
 def test_the_reproducer_of_a_composition_runs(capsys: pytest.CaptureFixture[str]) -> None:
     one = started("torch")
     composition = next(c for c in one.compositions if c.function == "log_cosh")

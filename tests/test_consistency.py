@@ -70,9 +70,11 @@ def test_a_failure_names_the_way_and_reproduces_it() -> None:
     assert "x = x.swapaxes(-1, -2).copy().swapaxes(-1, -2)" in m.row()["reproducer"]
 
 
+@pytest.mark.framework("torch")
 @pytest.mark.parametrize("way", ["strided", "offset", "broadcast", "transposed", "channels-last"])
 def test_torch_arranges_memory_as_it_says(way: str) -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     one = adapter("torch")
     tensor = one.tensor(np.arange(120, dtype="float32").reshape(2, 3, 4, 5))
     if way == "broadcast":

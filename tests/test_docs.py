@@ -11,6 +11,7 @@ import sys
 import tomllib
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,13 +53,20 @@ def run(*command: str, path: Path | str, cwd: Path) -> str:
 # -- examples ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in DOCUMENTS if blocks(p, "pycon")], ids=lambda path: path.name
-)
+def sessions() -> list[Any]:
+    """The documents with sessions, each about the framework that it uses."""
+    texts = {path: "\n".join(blocks(path, "pycon")) for path in DOCUMENTS}
+    used = pytest.mark.framework("torch")
+    return [
+        pytest.param(path, id=path.name, marks=[used] if 'adapter("torch")' in text else [])
+        for path, text in texts.items()
+        if text
+    ]
+
+
+@pytest.mark.parametrize("path", sessions())
 def test_sessions_print_what_they_show(path: Path) -> None:
     text = "\n".join(blocks(path, "pycon"))
-    if 'adapter("torch")' in text:
-        pytest.importorskip("torch")
     session = doctest.DocTestParser().get_doctest(text, {}, path.name, str(path), 0)
     said: list[str] = []
     doctest.DocTestRunner(optionflags=FLAGS).run(session, out=said.append)
@@ -80,9 +88,8 @@ def edited(root: Path, block: str) -> None:
     (root / name).write_text(text, "utf-8")
 
 
+@pytest.mark.framework("torch", "tensorflow", "keras")
 def test_the_function_of_the_example_can_be_added(tmp_path: Path) -> None:
-    for name in ("torch", "tensorflow", "keras"):
-        pytest.importorskip(name)
     root = tmp_path / "nnconform"
     for folder in ("reference", "adapters", "conformance", "reports", "tests"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))

@@ -14,6 +14,8 @@ import pytest
 import nnconform
 from nnconform.adapters import names
 
+from .frameworks import each
+
 INPUT = [
     [0.7129, -0.2203, 0.6206, 0.7164, -0.0434],
     [-0.0893, 0.4532, -0.2532, 1.8048, -0.8380],
@@ -116,12 +118,12 @@ def test_the_number_printed(
     np.testing.assert_allclose(value, printed, rtol=0, atol=unit)
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize(
+    "framework", each(*(n for n in FRAMEWORKS if nnconform.adapter(n).gradients))
+)
 def test_the_chain_of_the_autograd_tutorial(framework: str) -> None:
     """x = ones(2, 2), y = x + 2, out = mean(3·y²): out = 27 and ∂out/∂x = 4.5 everywhere."""
     adapter = nnconform.adapter(framework)
-    if not adapter.installed():
-        pytest.skip(f"{framework} is not installed")
     adapter.start()
 
     def compute(tensors: Any) -> Any:
@@ -138,19 +140,17 @@ def test_the_chain_of_the_autograd_tutorial(framework: str) -> None:
     assert (adapter.array(gradients["x"]) == 4.5).all()
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("framework", each(*FRAMEWORKS))
 def test_cross_entropy_with_an_epsilon_inside_the_logarithm(framework: str) -> None:
     """−Σ y·log(p + 1e−7), as tutorials write it, misses the exact form by −1e−7·Σ y/p.
 
     Computed with the framework's own arithmetic on its own tensors; the oracle is the exact form.
     """
     adapter = nnconform.adapter(framework)
-    if not adapter.installed():
-        pytest.skip(f"{framework} is not installed")
     adapter.start()
     p = np.array([[0.7, 0.2, 0.1], [1e-3, 0.5, 0.499]])
     y = np.array([[1.0, 0, 0], [1.0, 0, 0]])
-    log = {"torch": "torch.log"}.get(framework, "tf.math.log")
+    log = {"torch": "torch.log", "numpy": "numpy.log"}.get(framework, "tf.math.log")
     machine = adapter if framework != "keras" else nnconform.adapter("tensorflow")
     shifted = machine.lookup(log)(adapter.tensor(p) + 1e-7)
     written = -(adapter.array(shifted) * y).sum()

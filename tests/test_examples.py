@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import os
 import re
@@ -22,9 +21,8 @@ EXAMPLES = ROOT / "examples" / "checks"
 GUIDE = (ROOT / "docs" / "check.md").read_text("utf-8")
 
 
+@pytest.mark.framework("torch", "tensorflow")
 def test_the_examples_pass_and_print_the_messages_of_the_guide() -> None:
-    if any(importlib.util.find_spec(name) is None for name in ("torch", "tensorflow")):
-        pytest.skip("PyTorch or TensorFlow is not installed")
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = python("-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", env=env, cwd=EXAMPLES)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]

@@ -63,8 +63,10 @@ def test_a_call_that_does_not_fails(relu: Callable[[Array], Array]) -> None:
         measured(relu)
 
 
+@pytest.mark.framework("torch")
 def test_the_reproducer_gives_a_copy() -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     from nnconform.adapters.torch import TorchAdapter
 
     adapter = TorchAdapter()

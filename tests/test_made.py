@@ -12,9 +12,9 @@ torch = adapter("torch")
 GIVEN = [b for b in torch.bindings if "distance_function" in b.fixed]
 
 
+@pytest.mark.framework("torch")
 @pytest.mark.parametrize("binding", GIVEN, ids=lambda b: b.id)
 def test_an_object_is_made_for_the_call_and_written_into_its_reproducer(binding) -> None:
-    pytest.importorskip("torch")
     case = next(corpus(binding, "float32"))
     call = binding.call(case.inputs, case.params, binding.reductions[0], "float32")
     outcome = torch.execute(call)

@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from nnconform.adapters import adapter, names
+from nnconform.adapters import OURS, adapter, names
 from nnconform.conformance.cli import cli
 from nnconform.conformance.parameters import COLUMNS, left_out, reach
 from nnconform.conformance.selection import originals
 from nnconform.reference import catalogue
 
-ALL = originals(adapter(name) for name in ("torch", "tensorflow", "keras"))
+ALL = originals(adapter(name) for name in ("torch", "tensorflow", "keras", "numpy"))
 PAGE = Path(__file__).parent.parent / "docs" / "parameters.md"
 
 
 def test_the_page_is_current() -> None:
-    if set(names()) != {"torch", "tensorflow", "keras", "keras-torch"}:
+    if set(names()) != set(OURS):
         pytest.skip("there are other adapters here")
     shown = CliRunner().invoke(cli, ["list", "--parameters"])
     assert shown.exit_code == 0
@@ -47,6 +47,7 @@ def test_nothing_is_left_out_silently() -> None:
         ("hard_shrink", "threshold", "torch.nn.functional", "`lambd`"),
         ("step", "at_zero", "torch", "by position"),
         ("cross_entropy", "weight", "tf.nn", "always none"),
+        ("huber", "delta", "numpy", "in the formula"),
     ],
 )
 def test_how_a_surface_is_given_a_parameter(

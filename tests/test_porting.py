@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nnconform.adapters import adapter
 from nnconform.conformance.cli import cli
 from nnconform.conformance.porting.agreement import compared
 from nnconform.conformance.porting.differences import first
@@ -33,6 +34,11 @@ from nnconform.conformance.porting.translation import (
 )
 from nnconform.reports.porting import pair_markdown, tolerances_markdown
 
+from .frameworks import each
+
+#: what the guides are of, in this process
+THREE = ("torch", "tensorflow", "keras")
+three = pytest.mark.framework(*THREE)
 PAGES = Path(__file__).parents[1] / "docs" / "porting"
 CODE = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
 
@@ -40,8 +46,7 @@ CODE = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
 @cache
 def guides() -> Guides:
     """The three frameworks, in this process."""
-    adapters = pytest.importorskip("nnconform.adapters")
-    return Guides([adapters.adapter(name) for name in ("torch", "tensorflow", "keras")])
+    return Guides([adapter(name) for name in THREE])
 
 
 def side(surface: str, function: str, callable: str = "") -> Side:
@@ -91,6 +96,7 @@ def snippets() -> list[str]:
 # -- the pages ----------------------------------------------------------------------------------------
 
 
+@three
 def test_every_snippet_of_the_pages_runs_and_gives_what_stands_beside_it():
     guides()
     wrong = []
@@ -108,7 +114,8 @@ def test_every_snippet_of_the_pages_runs_and_gives_what_stands_beside_it():
     assert not wrong, "\n\n".join(wrong[:5])
 
 
-@pytest.mark.parametrize("name", ["torch", "tensorflow", "keras"])
+@three
+@pytest.mark.parametrize("name", THREE)
 def test_code_of_compositions_runs_and_gives_what_the_call_here_gives(name):
     there = next(one for one in guides().adapters if one.name == name)
     shown_ones, wrong = 0, []
@@ -129,6 +136,7 @@ def test_code_of_compositions_runs_and_gives_what_the_call_here_gives(name):
     assert not wrong, "\n\n".join(wrong[:5])
 
 
+@three
 def test_code_in_examples_of_differences_gives_the_numbers_beside_them():
     made = ported("binary_cross_entropy", "torch.nn.functional", "keras.losses")
     examples = [e for part in made["agreement"]["parts"] for e in part["examples"]]
@@ -146,6 +154,7 @@ def test_pages_are_linked_and_stand_for_pairs():
     assert linked == {page.name for page in PAGES.glob("*--*.md")}
 
 
+@three
 def test_a_page_that_is_out_of_date_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(
         "nnconform.conformance.porting.explanation._guides", lambda *sides: guides()
@@ -168,6 +177,7 @@ def test_a_page_that_is_out_of_date_is_named(tmp_path, monkeypatch):
 # -- translations -------------------------------------------------------------------------------------
 
 
+@three
 def test_indices_become_one_hot_rows_and_the_class_axis_moves():
     here = side("torch.nn.functional", "cross_entropy")
     there = side("keras.losses", "cross_entropy", "CategoricalCrossentropy(from_logits=True)")
@@ -184,6 +194,7 @@ def test_indices_become_one_hot_rows_and_the_class_axis_moves():
     assert {part.of for part in pair.parts} == {"", "input"}
 
 
+@three
 def test_a_mean_over_the_last_axis_is_undone_by_one_more_axis():
     here = side("torch.nn.functional", "huber")
     there = side("keras.losses", "huber", "Huber")
@@ -196,6 +207,7 @@ def test_a_mean_over_the_last_axis_is_undone_by_one_more_axis():
     assert not translate(here, here.explicit("mean"), example(here), there).steps
 
 
+@three
 def test_reductions_that_a_function_does_not_have_are_written_by_hand():
     here = side("torch.nn.functional", "binary_cross_entropy_with_logits")
     there = side("tf.nn", "binary_cross_entropy_with_logits", "sigmoid_cross_entropy_with_logits")
@@ -205,6 +217,7 @@ def test_reductions_that_a_function_does_not_have_are_written_by_hand():
         assert made.call.result == f"tf.reduce_{meaning}({{y}})"
 
 
+@three
 def test_signs_and_bits_and_smoothing_are_converted():
     here = side("tf.compat.v1.losses", "hinge")
     made = translate(
@@ -224,6 +237,7 @@ def test_signs_and_bits_and_smoothing_are_converted():
     assert not any(part.differs.any() for part in compared(made).parts)
 
 
+@three
 def test_a_parameter_that_somebody_chose_and_the_other_lacks_is_no_translation():
     here = side("torch.nn.functional", "elu")
     case = example(here)
@@ -232,6 +246,7 @@ def test_a_parameter_that_somebody_chose_and_the_other_lacks_is_no_translation()
         translate(here, None, replace(case, params={"alpha": 0.5}), side("tf.nn", "elu"))
 
 
+@three
 def test_a_wrong_mapping_is_seen():
     here = side("torch.nn.functional", "huber")
     made = translate(here, here.explicit("none"), example(here), side("keras.losses", "huber"))
@@ -239,6 +254,7 @@ def test_a_wrong_mapping_is_seen():
     assert any(part.differs.any() for part in compared(replace(made, call=call)).parts)
 
 
+@three
 def test_the_nearest_callable_is_chosen():
     here = side("torch.nn.functional", "gelu")
     others = ways(guides().surfaces["keras.ops"], "gelu", "keras.ops")
@@ -247,9 +263,10 @@ def test_the_nearest_callable_is_chosen():
     assert found[1].left == {"approximate": ("none", "tanh")}
 
 
-@pytest.mark.parametrize("name", ["torch", "tensorflow", "keras"])
+@pytest.mark.parametrize("name", each(*THREE))
 def test_steps_do_in_a_framework_what_they_do_in_numpy(name):
-    one = next(a for a in guides().adapters if a.name == name)
+    one = adapter(name)
+    one.start()
     real = np.array([[0.25, 0.5, 0.75], [0.5, 0.125, 0.25]], np.float32)
     index = np.array([1, 2])
     steps = [
@@ -270,6 +287,7 @@ def test_steps_do_in_a_framework_what_they_do_in_numpy(name):
 # -- what a guide says --------------------------------------------------------------------------------
 
 
+@three
 def test_defaults_that_differ_are_shown_with_both_numbers():
     made = ported("gelu", "torch.nn.functional", "keras.ops")
     assert made["defaults"]["same"] is False
@@ -278,6 +296,7 @@ def test_defaults_that_differ_are_shown_with_both_numbers():
     assert made["to"]["callable"] == "gelu(approximate=False)"
 
 
+@three
 def test_what_stays_different_comes_with_the_record():
     made = ported("binary_cross_entropy", "torch.nn.functional", "keras.losses")
     left = made["agreement"]["left"]
@@ -289,17 +308,20 @@ def test_what_stays_different_comes_with_the_record():
     )
 
 
+@three
 def test_another_surface_of_the_framework_stands_in():
     made = guides().function("binary_cross_entropy", ["torch.nn.functional"], ["tf.nn"])
     assert [pair["to"] for pair in made["pairs"]] == ["tf.compat.v1.losses"]
 
 
+@three
 def test_no_equivalent_is_said():
     text = pair_markdown(guides().pair("tf.nn", "keras.losses", ["sampled_softmax"]))
     assert "→ none" in text
     assert "No equivalent: no callable there computes it." in text
 
 
+@three
 def test_drawn_results_are_not_compared():
     drawn = next(b for b in guides().surfaces["torch.nn"].bindings if b.random)
     made = port(Side(guides().surfaces["torch.nn"], drawn), guides().surfaces["torch"], "torch")
@@ -327,6 +349,7 @@ def test_the_smallest_tolerances_pass_and_smaller_ones_do_not(numbers):
         assert np.any(distance > smaller + smaller * size)
 
 
+@three
 def test_tolerances_name_what_a_habit_hides():
     table = tolerance_table(
         guides(),
@@ -355,6 +378,7 @@ def command(*arguments: str) -> tuple[int, str]:
     return (result.return_value or 0), result.output + message
 
 
+@three
 def test_the_command_prints_json_that_is_the_guide(monkeypatch):
     monkeypatch.setattr(
         "nnconform.conformance.porting.explanation._guides", lambda *sides: guides()
@@ -370,6 +394,7 @@ def test_the_command_prints_json_that_is_the_guide(monkeypatch):
     assert "`keras.losses`: `Hinge`" in text
 
 
+@three
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

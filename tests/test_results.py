@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from nnconform import oracle
-
-pytest.importorskip("torch")
-
 from nnconform.adapters import adapter
+
+pytestmark = pytest.mark.framework("torch")
 
 NAME = "adaptive_log_softmax"
 

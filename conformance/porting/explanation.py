@@ -129,7 +129,9 @@ def _stale(folder: Path, pages: dict[str, str], tell: Callable[[str], None]) -> 
 def _guides(*sides: str | None) -> Guides:
     """Guides of the frameworks that the sides speak of. Raises UsageError where one is missing."""
     here, missing = find(match_frameworks(None))
-    chosen = originals(here)
+    chosen = [one for one in originals(here) if one.gradients]
+    without = (one.name for one in here if not one.gradients)
+    missing |= {name: f"{name} has no gradients, which guides compare" for name in without}
     if not chosen:
         raise UsageError("; ".join(["nothing to explain", *missing.values()]))
     for text in sides:
