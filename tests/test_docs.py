@@ -87,6 +87,7 @@ def edited(root: Path, block: str) -> None:
     (root / name).write_text(text, "utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.framework("torch", "tensorflow", "keras")
 def test_the_function_of_the_example_can_be_added(tmp_path: Path) -> None:
     root = tmp_path / "nnconform"
@@ -113,6 +114,7 @@ def test_the_function_of_the_example_can_be_added(tmp_path: Path) -> None:
     assert {"torch", "tf.math"} <= {word for line in said.splitlines() for word in line.split()}
 
 
+@pytest.mark.slow
 def test_the_framework_of_the_example_can_be_added(tmp_path: Path) -> None:
     guide = ROOT / "docs" / "add-a-framework.md"
     project, module = blocks(guide, "toml")[0], blocks(guide, "python")[0]
