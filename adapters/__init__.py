@@ -29,6 +29,10 @@ OURS = {
 }
 
 
+#: what every adapter states of itself, beside its interface
+STATED = ("name", "module", "requirement", "distributions", "bindings", "preamble")
+
+
 class Broken(ValueError):
     """An adapter that is there and cannot be used: one line that names it and says why."""
 
@@ -73,6 +77,8 @@ def _fault(name: str, kind: Any) -> str:
     if stated != INTERFACE:
         said = "states no interface" if stated is None else f"is written for interface {stated}"
         return f"{said}; this nnconform has interface {INTERFACE}"
+    if lacking := [attribute for attribute in STATED if not hasattr(kind, attribute)]:
+        return f"states no {' and no '.join(lacking)}"
     if kind.name != name:
         return f"calls itself {kind.name!r}; its entry point must have that name"
     unknown = sorted({b.function for b in kind.bindings} - set(catalogue()))

@@ -717,9 +717,9 @@ class TorchAdapter(Adapter):
         limit = "recompile_limit" if hasattr(config, "recompile_limit") else "cache_size_limit"
         limits = {limit: RECOMPILATIONS, f"accumulated_{limit}": RECOMPILATIONS}
 
-        def run(*tensors: Any) -> Any:
+        def run(*args: Any, **kwargs: Any) -> Any:
             with config.patch(limits):
-                return made(*tensors)
+                return made(*args, **kwargs)
 
         return run
 

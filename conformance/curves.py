@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 #: the columns of a table row that say whose curve it is
-ROW = ("framework", "surface", "function", "callable", "dtype", "aspect")
+ROW = ("framework", "surface", "function", "callable", "dtype", "aspect", "mode")
 #: up to 2**±8 each exponent has a bin of its own
 _FINE = 8
 #: added to an exponent, it is positive: that of the smallest float64 is −1074

@@ -37,6 +37,14 @@ def describe(frameworks: str | None = None) -> dict[str, Any]:
     named = match_frameworks(frameworks)
     here, missing = find(named)
     unusable = broken(named)
+    facts: dict[str, dict[str, str]] = {}
+    for one in here[:]:
+        try:
+            facts[one.name] = dict(one.facts())
+        except Exception as error:
+            why = " ".join(f"{type(error).__name__}: {error}".split())
+            missing[one.name] = unusable[one.name] = f"adapter {one.name!r} has no facts: {why}"
+            here.remove(one)
     beneath = [adapter(one.computes_with) for one in here if one.computes_with]
     distributions = [name for one in (*here, *beneath) for name in one.distributions]
     return {
@@ -63,7 +71,7 @@ def describe(frameworks: str | None = None) -> dict[str, Any]:
                 "functions": sorted({b.function for b in adapter(name).bindings}),
                 "distributions": list(adapter(name).distributions),
                 "modes": list(adapter(name).modes),
-                **({"facts": facts} if (facts := dict(adapter(name).facts())) else {}),
+                **({"facts": facts[name]} if facts[name] else {}),
             }
             for name in named
         },

@@ -43,7 +43,7 @@ KEPT = {
         *("call", "result", "dialect", "defaults"),
     ),
     "curves": (
-        *("framework", "surface", "function", "callable", "dtype", "aspect"),
+        *("framework", "surface", "function", "callable", "dtype", "aspect", "mode"),
         *("of", "bins", "ulp", "allowed"),
     ),
     "records": ("id", "reason", "why", "link", "evidence"),

@@ -50,6 +50,30 @@ def slow(x):
     return np.maximum(x, 0)
 
 
+def compiled(f):
+    # another mode: the last bit is another one, and not everything can be traced
+
+    def run(*tensors):
+        global tracing
+        tracing = True
+        try:
+            y = f(*tensors)
+        finally:
+            tracing = False
+        return np.nextafter(y, y.dtype.type(0.25))
+
+    return run
+
+
+tracing = False
+
+
+def traced_elsewhere(x):
+    if tracing:
+        raise TypeError("cannot be traced")
+    return np.tanh(x)
+
+
 def segfault(x):
     if misbehaving():
         ctypes.string_at(0)
@@ -92,6 +116,7 @@ class PlantedAdapter(Adapter):
     requirement = "planted"
     distributions = ("planted",)
     preamble = "import planted"
+    modes = {**Adapter.modes, "compiled": "planted.compiled({f})"}
     bindings = surface(
         "planted",
         [
@@ -103,7 +128,7 @@ class PlantedAdapter(Adapter):
             bind("elu", "any_keyword", "x", alpha="alpha"),
             *(
                 bind("tanh", name, "x")
-                for name in ("segfault", "leave", "hang", "memory_error", "allocator", "bomb")
+                for name in ("traced_elsewhere", "segfault", "leave", "hang", "memory_error", "allocator", "bomb")
             ),
         ],
     )

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def prose(path: Path) -> str:
     return re.sub(r"^    .*$", "", text, flags=re.M)
 
 
-def run(*command: str, path: Path, cwd: Path) -> str:
+def run(*command: str, path: Path | str, cwd: Path) -> str:
     """The output of ``python -m …`` with ``path`` first on the import path."""
     environment = {**os.environ, "PYTHONPATH": str(path), "PYTHONDONTWRITEBYTECODE": "1"}
     environment.pop("PYTEST_XDIST_WORKER", None)
@@ -114,30 +115,48 @@ def test_the_function_of_the_example_can_be_added(tmp_path: Path) -> None:
     assert {"torch", "tf.math"} <= {word for line in said.splitlines() for word in line.split()}
 
 
-@pytest.mark.slow
-def test_the_framework_of_the_example_can_be_added(tmp_path: Path) -> None:
-    guide = ROOT / "docs" / "add-a-framework.md"
-    project, module = blocks(guide, "toml")[0], blocks(guide, "python")[0]
-    (tmp_path / "nnconform_plain.py").write_text(module, "utf-8")
-    entry = re.search(r"^plain = .*$", project, re.M)
-    assert entry
-    information = tmp_path / "nnconform_plain-0.1.dist-info"
+def template(folder: Path) -> Path:
+    """The template of an adapter, as pip would install it."""
+    shutil.copytree(ROOT / "examples" / "adapter-template", folder, dirs_exist_ok=True)
+    project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]
+    name, version = project["name"], project["version"]
+    information = folder / f"{name.replace('-', '_')}-{version}.dist-info"
     information.mkdir()
     (information / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: nnconform-plain\nVersion: 0.1\n"
+        f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", "utf-8"
     )
-    points = f"[nnconform.adapters]\n{entry[0].replace(chr(34), '')}\n"
-    (information / "entry_points.txt").write_text(points)
+    points = project["entry-points"]["nnconform.adapters"]
+    lines = ["[nnconform.adapters]", *(f"{key} = {value}" for key, value in points.items())]
+    (information / "entry_points.txt").write_text("\n".join(lines), "utf-8")
+    return folder
+
+
+@pytest.mark.slow
+def test_the_template_judges_as_the_guide_shows(tmp_path: Path) -> None:
+    guide = ROOT / "docs" / "add-a-framework.md"
+    path = os.pathsep.join([str(template(tmp_path / "template")), *map(str, sys.path)])
+    command = next(line for line in blocks(guide, "sh")[0].splitlines() if "pytest" in line)
     said = run(
-        *("pytest", "-q", "-p", "no:cacheprovider", "--pyargs", "nnconform.conformance"),
-        *("--frameworks", "plain", "--hypothesis-profile", "nnconform-quick"),
-        path=tmp_path,
+        *command.split()[2:],
+        *("-q", "-p", "no:cacheprovider"),
+        path=path,
         cwd=tmp_path,
     )
-    shown = [line.split() for line in blocks(guide, "text")[0].splitlines()[:2]]
+    shown = [line.split() for line in blocks(guide, "text")[0].splitlines()]
     got = [line.split() for line in said.splitlines()]
-    assert shown[0] in got, said
-    assert [row for row in got if row[:1] == ["plain"] and row[2:] == shown[1][2:]], said
+    assert all(row in got for row in shown), said
+    (code,) = blocks(guide, "python")
+    source = (ROOT / "examples/adapter-template/nnconform_myframework/__init__.py").read_text()
+    assert code in source
+
+
+@pytest.mark.slow
+def test_the_template_certifies_its_adapter(tmp_path: Path) -> None:
+    folder = template(tmp_path / "template")
+    path = os.pathsep.join([str(folder), *map(str, sys.path)])
+    options = ("-q", "-p", "no:cacheprovider", "--import-mode=importlib", "--rootdir", str(folder))
+    said = run("pytest", *options, str(folder / "tests"), path=path, cwd=tmp_path)
+    assert re.search(r"\b8 passed", said), said
 
 
 # -- promises ----------------------------------------------------------------------------------------

@@ -109,7 +109,7 @@ def test_a_test_that_kills_its_process_costs_its_own_row(
 
 def test_everything_else_is_measured(misbehaved: Misbehaved) -> None:
     table = misbehaved.table
-    assert len(table) == 12 * 5
+    assert len(table) == 13 * 5
     verdicts = {"crash", "fail", "pass", "unsupported"}
     assert set(table.query("aspect == 'value'")["verdict"]) == verdicts
     assert set(table.query("verdict == 'crash'")["aspect"]) == {"value"}

@@ -68,6 +68,7 @@ def kept() -> dict[str, list[dict[str, str]]]:
 
     delta = {"defaults": '{"delta": "1.0"}'}
     curve = {"framework": "torch", "surface": "torch.nn", "function": "gelu", "callable": "GELU"}
+    curve |= {"mode": "eager"}
     curve |= {"aspect": "value", "of": "x", "bins": "-2^2 0 2^-12 2^2", "allowed": "9 8 8 8"}
     return {
         "calls": [

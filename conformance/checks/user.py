@@ -346,4 +346,6 @@ class Own(Adapter):
         return self.framework.source(array)
 
     def print_gradient(self, expression: str, of: str) -> list[str]:
+        if not self.framework.gradients:
+            return [f"print({expression})  # {self.framework.name} has no gradient by {of}"]
         return self.framework.print_gradient(expression, of)

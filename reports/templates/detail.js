@@ -185,16 +185,16 @@ function worstCase(text) {
 function curvesOf(name, place, dtype) {
   const own = curves.filter((c) => c.function === name && c.surface === place.surface && c.framework === place.framework && (!dtype || c.dtype === dtype));
   if (!own.length) return [];
-  const kinds = [...new Map(own.map((c) => [keyOf(c.callable, c.aspect), [c.callable, c.aspect]])).values()].sort((a, b) => rank("aspect", a[1]) - rank("aspect", b[1]));
+  const kinds = [...new Map(own.map((c) => [keyOf(c.callable, c.aspect, c.mode), [c.callable, c.aspect, c.mode]])).values()].sort((a, b) => rank("aspect", a[1]) - rank("aspect", b[1]));
   const several = new Set(own.map((c) => c.callable)).size > 1;
   const holder = element("div");
   const draw = (at) => {
-    const [callable, aspect] = kinds[at];
-    const these = own.filter((c) => c.callable === callable && c.aspect === aspect).sort((a, b) => rank("dtype", a.dtype) - rank("dtype", b.dtype));
+    const [callable, aspect, mode] = kinds[at];
+    const these = own.filter((c) => c.callable === callable && c.aspect === aspect && c.mode === mode).sort((a, b) => rank("dtype", a.dtype) - rank("dtype", b.dtype));
     const figure = plot(`Error of the ${aspect} of ${callable} against ${these[0].of}`, these[0].of, these);
     holder.replaceChildren(figure ?? element("p", { className: "quiet", textContent: "Nothing finite was measured." }));
   };
-  const pick = choice("curve", kinds.map(([callable, aspect], at) => [String(at), several ? `${aspect} of ${callable}` : aspect]), "of the");
+  const pick = choice("curve", kinds.map(([callable, aspect, mode], at) => [String(at), (several ? `${aspect} of ${callable}` : aspect) + (mode === "eager" ? "" : `, ${mode}`)]), "of the");
   pick.querySelector("select").addEventListener("input", (event) => draw(Number(event.target.value)));
   draw(0);
   return [section("Error against the input", kinds.length > 1 ? pick : null, holder)];

@@ -30,12 +30,15 @@ function fill(td, name, place, kept) {
   return state;
 }
 
+const FILTERS = ["framework", "dtype", "aspect", "mode", "device"];
+
 function applyFilters() {
   const words = filters.search.value.toLowerCase().split(/\s+/).filter(Boolean);
-  const { framework, dtype, aspect } = Object.fromEntries(["framework", "dtype", "aspect"].map((n) => [n, filters.elements[n].value]));
+  const { framework, ...chosen } = Object.fromEntries(FILTERS.map((n) => [n, filters.elements[n].value]));
+  const columns = Object.entries(chosen).filter(([, value]) => value);
   const verdicts = chips.filter((chip) => chip.ariaPressed === "true").map((chip) => chip.dataset.verdict);
-  const kept = (i) => (!dtype || rows.dtype[i] === dtype) && (!aspect || rows.aspect[i] === aspect) && (!verdicts.length || verdicts.includes(rows.verdict[i]));
-  const narrowed = Boolean(framework || dtype || aspect || verdicts.length);
+  const kept = (i) => columns.every(([name, value]) => rows[name][i] === value) && (!verdicts.length || verdicts.includes(rows.verdict[i]));
+  const narrowed = Boolean(framework || columns.length || verdicts.length);
   const shown = places.map((place) => !framework || place.framework === framework);
   for (const head of cells.querySelectorAll("th[data-framework]")) head.hidden = Boolean(framework) && head.dataset.framework !== framework;
   let count = 0, functionsShown = 0;
@@ -94,9 +97,11 @@ function startMatrix() {
     const text = names.get(name);
     if (!text.includes(key)) names.set(name, `${text} ${rows.surface[at].toLowerCase()}.${key}`);
   }
-  for (const name of ["framework", "dtype", "aspect"]) {
+  for (const name of FILTERS) {
     const values = [...new Set(rows[name])].filter(Boolean).sort((a, b) => rank(name, a) - rank(name, b) || (a < b ? -1 : 1));
     filters.elements[name].append(...values.map((value) => element("option", { value, textContent: value })));
+    // most runs have one mode and one device
+    filters.elements[name].parentElement.hidden = ["mode", "device"].includes(name) && values.length < 2;
   }
   filters.hidden = false;
   filters.addEventListener("input", applyFilters);
