@@ -233,7 +233,7 @@ def widened(script: str, preamble: str, call: Call) -> str:
 
 
 class JaxAdapter(Adapter):
-    """JAX on the CPU, and Optax. float64 needs ``jax_enable_x64``: :meth:`start` sets it, for
+    """JAX and Optax. float64 needs ``jax_enable_x64``: :meth:`start` sets it, for
     its own process; elsewhere it is the caller's to set."""
 
     interface = 2
@@ -254,7 +254,10 @@ class JaxAdapter(Adapter):
         os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
         import jax
 
-        jax.config.update("jax_platforms", "cpu")
+        if self.device == "cpu":
+            jax.config.update("jax_platforms", "cpu")
+        else:
+            jax.config.update("jax_default_device", self._place)
         jax.config.update("jax_enable_x64", True)
         # what is dropped from memory comes back from a folder in a fifth of the time
         if jax.config.jax_compilation_cache_dir is None:
@@ -267,6 +270,21 @@ class JaxAdapter(Adapter):
 
     def _told(self, event: str, seconds: float, **_: Any) -> None:
         self._compiled += event == COMPILED
+
+    def devices(self) -> tuple[str, ...]:
+        import jax
+
+        kinds = {"gpu": "cuda"}  # what JAX calls the platform of one
+        found = [d for d in jax.devices() if d.platform != "cpu"]
+        return ("cpu", *(f"{kinds.get(d.platform, d.platform)}:{d.id}" for d in found))
+
+    @property
+    def _place(self) -> Any:
+        """The device in use, as JAX has it."""
+        import jax
+
+        kind, _, index = self.device.partition(":")
+        return jax.devices(kind)[int(index or 0)]
 
     def dtypes(self) -> tuple[str, ...]:
         import jax
@@ -287,7 +305,9 @@ class JaxAdapter(Adapter):
                 )
             if array.dtype == np.int64:
                 array = array.astype(np.int32)  # what JAX makes of it, without the warning
-        return jax.device_put(np.array(array))  # jnp.array compiles a copy for every shape
+        return jax.device_put(
+            np.array(array), self._place
+        )  # jnp.array compiles a copy for every shape
 
     def array(self, tensor: Any) -> np.ndarray:
         return np.array(tensor)
@@ -315,7 +335,9 @@ class JaxAdapter(Adapter):
         return widened(super().reproducer(call, want, got, of), self.preamble, call)
 
     def source(self, array: np.ndarray) -> str:
-        return f"jnp.array({numpy_source(array)})"
+        made = f"jnp.array({numpy_source(array)})"
+        kind, _, index = self.device.partition(":")
+        return f"jax.device_put({made}, jax.devices({kind!r})[{index}])" if index else made
 
     def print_gradient(self, expression: str, of: str) -> list[str]:
         return [f"print(jax.grad(lambda {of}: ({expression}).sum())({of}))"]

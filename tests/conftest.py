@@ -9,7 +9,7 @@ from nnconform.adapters import adapter
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "framework(*names): about these frameworks, all of them")
-    config.addinivalue_line("markers", "slow: a sweep; -m 'not slow' goes without")
+    config.addinivalue_line("markers", "slow: a sweep, or whole runs in processes of their own")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -28,6 +28,8 @@ from nnconform.reference.oracle import resolve
 from .gauntlet import subject_of
 from .oracle_adapter import BINDINGS, Implementation, OracleAdapter
 
+pytestmark = pytest.mark.slow
+
 Array = np.ndarray
 Spoil = Callable[[Array], Array]
 F = catalogue()

@@ -54,6 +54,7 @@ def test_the_generator_gives_the_same_bits_everywhere() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_corpus_is_the_same_in_another_process() -> None:
     code = "from nnconform.conformance.cases import fingerprint; print(fingerprint())"
     other = subprocess.run(
@@ -249,6 +250,7 @@ def case_strategy(binding: Binding, dtype: str) -> st.SearchStrategy[Case]:
     return drawn()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["bfloat16", "float64"])
 def test_a_failing_case_shrinks_to_something_small(dtype: str) -> None:
     smallest = find(

@@ -32,6 +32,8 @@ from nnconform.reference.oracle import find, oracle, resolve
 
 from .wrong_formulas import MUTANTS, Mutant
 
+pytestmark = pytest.mark.slow
+
 Array = np.ndarray
 FUNCTIONS = sorted(catalogue())
 INF, NAN = np.inf, np.nan

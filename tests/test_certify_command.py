@@ -44,6 +44,7 @@ def cells(printed: str) -> list[list[str]]:
     return [line for line in lines if line and line[0] in catalogue()]
 
 
+@pytest.mark.slow
 def test_the_certificate_of_two_functions(tmp_path: Path) -> None:
     env = {**os.environ, "NO_COLOR": "1", "COLUMNS": "120"}
     command = ("certify", "softmax", "sigmoid", "--reduced", "--jobs")

@@ -9,6 +9,8 @@ import pytest
 
 from .planting import nnconform, plant
 
+pytestmark = pytest.mark.slow
+
 MINE = """
 import ctypes, os, time
 import numpy as np

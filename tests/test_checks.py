@@ -14,6 +14,8 @@ import nnconform
 from nnconform.conformance.checks.checks import checks_of
 from nnconform.conformance.selection import UsageError
 
+pytestmark = pytest.mark.slow
+
 Array = np.ndarray
 
 

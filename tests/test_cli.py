@@ -54,6 +54,7 @@ def test_list_is_functions_by_surfaces(env: dict[str, str], tmp_path: Path) -> N
     assert "tanh" not in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -91,6 +92,7 @@ def test_wrong_usage_is_one_clear_line(
     assert (tmp_path / "here" / "precious").exists()
 
 
+@pytest.mark.slow
 def test_a_run_and_its_report(env: dict[str, str], tmp_path: Path) -> None:
     options = ("--functions", "sig*", "--dtypes", "float32", "--profile", "quick", "--jobs", "1")
     frameworks = ("--frameworks", "absent,planted")

@@ -38,6 +38,8 @@ from nnconform.reports.comparison import (
 
 from .comparing import Made, edit, made, one_ulp, smallest
 
+pytestmark = pytest.mark.slow
+
 Plant = Callable[[Made], None]
 NAN, INF = np.float32("nan"), np.float32("inf")
 

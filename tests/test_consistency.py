@@ -25,6 +25,7 @@ def subject(function: str, dtype: str = "float32") -> Subject:
     return subject_of(ORACLE, function, "consistency", dtype)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", sorted(catalogue()))
 def test_there_are_a_thousand_of_everything(function: str) -> None:
     case = _long_case(subject(function))

@@ -20,6 +20,8 @@ from nnconform.reports.table import load_kept
 
 from .planting import nnconform, plant, python, run
 
+pytestmark = pytest.mark.slow
+
 FILES = (
     *("environment.json", "measurements.csv", "callables.csv"),
     *("calls.csv", "curves.csv", "records.csv", "report.html", "report.md"),

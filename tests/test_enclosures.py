@@ -36,6 +36,8 @@ from nnconform.reference.function import INTEGER_KINDS, Function
 from nnconform.reference.oracle import evaluate, find, resolve
 from nnconform.reference.reductions import REDUCTIONS
 
+pytestmark = pytest.mark.slow
+
 Array = np.ndarray
 FUNCTIONS = sorted(catalogue())
 WIDTHS = [np.float16, ml_dtypes.bfloat16, np.float32, np.float64, np.longdouble]

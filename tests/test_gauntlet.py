@@ -15,6 +15,8 @@ from nnconform.reference import catalogue
 from .gauntlet import ASPECTS, MUTANTS, TEXTBOOK, Mutant, measured
 from .oracle_adapter import BINDINGS, OracleAdapter
 
+pytestmark = pytest.mark.slow
+
 ORACLE = OracleAdapter()
 #: how many of the corpus' cases the control judges; a mutant's own control judges all
 CASES = {"reduction": 2}

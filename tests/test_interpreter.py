@@ -16,6 +16,8 @@ from nnconform.conformance.selection import UsageError
 
 from .planting import nnconform, plant, python, run
 
+pytestmark = pytest.mark.slow
+
 SELECTION = {"functions": "sigmoid,elu", "dtypes": "float32", "profile": "quick"}
 
 

@@ -35,6 +35,7 @@ def both(env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return cwd / "run"
 
 
+@pytest.mark.slow
 def test_what_is_computed_is_measured_in_every_mode_that_is_named(both: Path) -> None:
     table = load(both).table
     assert {*table["mode"]} == {"eager", "compiled"}
@@ -43,6 +44,7 @@ def test_what_is_computed_is_measured_in_every_mode_that_is_named(both: Path) ->
     assert "property" in aspects["eager"]
 
 
+@pytest.mark.slow
 def test_eager_is_the_only_mode_of_a_run_that_names_none(
     env: dict[str, str], tmp_path: Path
 ) -> None:
@@ -51,6 +53,7 @@ def test_eager_is_the_only_mode_of_a_run_that_names_none(
     assert {*load(tmp_path / "run").table["mode"]} == {"eager"}
 
 
+@pytest.mark.slow
 def test_a_reproducer_makes_the_call_in_the_mode_of_its_row(both: Path) -> None:
     rows = load(both).table.query("callable == 'sound' and aspect == 'value'").set_index("mode")
     assert "planted.sound(x)" in rows.loc["eager", "reproducer"]
@@ -59,6 +62,7 @@ def test_a_reproducer_makes_the_call_in_the_mode_of_its_row(both: Path) -> None:
     assert "planted.compiled(lambda x: planted.sound(x))(x)" in script
 
 
+@pytest.mark.slow
 def test_two_modes_of_a_run_are_compared_as_two_versions_are(both: Path) -> None:
     found = compare(both, modes=("eager", "compiled"))
     assert found.title == "planted 1.2.3: eager → compiled"
@@ -70,12 +74,14 @@ def test_two_modes_of_a_run_are_compared_as_two_versions_are(both: Path) -> None
     assert {*backwards["mode"]} == {"eager"}
 
 
+@pytest.mark.slow
 def test_a_mode_compared_with_itself_differs_in_nothing(both: Path) -> None:
     found = compare(both, both, modes=("compiled", "compiled"))
     assert found.table.empty
     assert found.unchanged
 
 
+@pytest.mark.slow
 def test_modes_are_compared_on_the_command_line(
     both: Path, env: dict[str, str], tmp_path: Path
 ) -> None:
@@ -91,6 +97,7 @@ def test_modes_are_compared_on_the_command_line(
     assert done.returncode == 1
 
 
+@pytest.mark.slow
 def test_what_cannot_be_traced_regressed(env: dict[str, str], tmp_path: Path) -> None:
     options = {"frameworks": "planted", "dtypes": "float32", "profile": "quick", "out": "run"}
     run(env, tmp_path, **options, functions="tanh", modes="eager,compiled", hang=4)
@@ -100,6 +107,7 @@ def test_what_cannot_be_traced_regressed(env: dict[str, str], tmp_path: Path) ->
     assert rows["new"].str.contains("cannot be traced").all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("modes", "said"),
     [
@@ -113,12 +121,14 @@ def test_modes_that_cannot_be_compared(both: Path, modes: Any, said: str) -> Non
         compare(both, modes=modes)
 
 
+@pytest.mark.slow
 def test_an_unknown_mode_is_one_line(env: dict[str, str], tmp_path: Path) -> None:
     done = nnconform("run", "--frameworks", "planted", "--modes", "compild", env=env, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr == "nnconform: unknown mode 'compild'; nearest: compiled\n"
 
 
+@pytest.mark.slow
 def test_a_device_that_is_not_there_is_one_line(env: dict[str, str], tmp_path: Path) -> None:
     done = nnconform("run", "--frameworks", "planted", "--device", "cuda", env=env, cwd=tmp_path)
     assert done.returncode == 1

@@ -22,6 +22,8 @@ from nnconform.reference.oracle import find, oracle, resolve
 
 from .oracle_points import CASES, PROBABILITY, REAL, Case, cases
 
+pytestmark = pytest.mark.slow
+
 Array = np.ndarray
 FUNCTIONS = sorted(catalogue())
 WIDTHS = [np.float64, np.longdouble]

@@ -11,6 +11,8 @@ import pytest
 
 from .planting import nnconform, plant, python
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:

@@ -13,6 +13,8 @@ import nnconform as front
 
 from .planting import nnconform, python
 
+pytestmark = pytest.mark.slow
+
 GOOD = '''
 """A framework of two functions: NumPy, in float64, without gradients."""
 

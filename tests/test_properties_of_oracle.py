@@ -16,6 +16,8 @@ from nnconform.reference.function import Function
 from .gauntlet import measured, subject_of
 from .oracle_adapter import BINDINGS, OracleAdapter
 
+pytestmark = pytest.mark.slow
+
 ORACLE = OracleAdapter()
 SUBJECTS = [s for binding in BINDINGS for s in subjects(ORACLE, binding, "property")]
 CLAIMS = [(f, prop) for f in catalogue().values() for prop in properties.properties_of(f)]

@@ -21,6 +21,8 @@ from nnconform.reports.history import history, history_markdown, history_text
 from .planting import plant
 from .test_interpreter import environment
 
+pytestmark = pytest.mark.slow
+
 COLUMNS = ["function", "framework", "surface", "callable", "change"]
 
 
