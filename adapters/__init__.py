@@ -23,8 +23,10 @@ GROUP = "nnconform.adapters"
 OURS = {
     "torch": ".torch:TorchAdapter",
     "tensorflow": ".tensorflow:TensorFlowAdapter",
+    "jax": ".jax:JaxAdapter",
     "keras": ".keras:KerasAdapter",
     "keras-torch": ".keras:KerasOnTorch",
+    "keras-jax": ".keras:KerasOnJax",
     "numpy": ".numpy:NumPyAdapter",
 }
 

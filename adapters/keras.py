@@ -41,6 +41,7 @@ from .interface import (
     bind,
     surface,
 )
+from .jax import JaxAdapter, widened
 from .source import numpy_source
 from .tensorflow import TensorFlowAdapter
 from .torch import TorchAdapter
@@ -74,6 +75,8 @@ BACKENDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "tensorflow": {"binary": {}, "sparse": {"normalize": "after"}},
     # tnn.binary_cross_entropy; output / sum(output), which is then clipped
     "torch": {"binary": BCE_LOG_FLOOR, "sparse": {"normalize": True}},
+    # as TensorFlow; output / sum(output), which is then clipped
+    "jax": {"binary": {}, "sparse": {"normalize": True}},
 }
 
 #: what the mean over ``axis=1`` takes, so that the canonical last axis stands there
@@ -612,6 +615,8 @@ class KerasAdapter(Adapter):
     operations = OPERATIONS
     compositions = COMPOSITIONS["tensorflow"]
     computes_with: ClassVar[str] = "tensorflow"
+    #: imports what traces and differentiates
+    beneath: ClassVar[str] = "import tensorflow as tf"
     modes: ClassVar[Mapping[str, str]] = TensorFlowAdapter.modes
 
     @cached_property
@@ -687,8 +692,7 @@ class KerasAdapter(Adapter):
         script = super().reproducer(call, want, got, of)
         if call.mode == EAGER and of not in call.arrays:
             return script
-        beneath = self.backend.preamble.splitlines()[-1]  # which traces and differentiates
-        return script.replace(self.preamble, f"{self.preamble}\n{beneath}", 1)
+        return script.replace(self.preamble, f"{self.preamble}\n{self.beneath}", 1)
 
 
 class KerasOnTorch(KerasAdapter):
@@ -701,5 +705,25 @@ class KerasOnTorch(KerasAdapter):
     bindings = _bindings("torch")
     compositions = COMPOSITIONS["torch"]
     computes_with = "torch"
+    beneath = "import torch"
     modes = TorchAdapter.modes
     preamble = f"import os\nos.environ['KERAS_BACKEND'] = 'torch'\n{KerasAdapter.preamble}"
+
+
+class KerasOnJax(KerasAdapter):
+    """Keras 3 on JAX, in 64 bits where they are asked for; slow, since JAX compiles every operation."""
+
+    name = "keras-jax"
+    variant_of = "keras"
+    requirement = "keras jax"
+    distributions = ("keras", "jax", "jaxlib")
+    bindings = _bindings("jax")
+    compositions = ()  # judged on the other backends alone
+    computes_with = "jax"
+    beneath = "import jax"
+    modes = JaxAdapter.modes
+    by_default = False
+    preamble = f"import os\nos.environ['KERAS_BACKEND'] = 'jax'\n{KerasAdapter.preamble}"
+
+    def reproducer(self, call: Call, want: str = "", got: str = "", of: str = "") -> str:
+        return widened(super().reproducer(call, want, got, of), self.preamble, call)

@@ -356,6 +356,9 @@ def _elsewhere(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name} {_said(old.get(name))} → {_said(new.get(name))}"
     before, after = old["packages"], new["packages"]
     ours = {n for f in (old, new) for n in f["frameworks"]}
+    ours |= {
+        d for f in (old, new) for e in f["frameworks"].values() for d in e.get("distributions", ())
+    }
     for name in sorted({*before, *after} - ours):
         if before.get(name) != after.get(name):
             yield f"{name} {_said(before.get(name))} → {_said(after.get(name))}"

@@ -80,8 +80,9 @@ def describe(frameworks: str | None = None) -> dict[str, Any]:
 
 def recorded(facts: dict[str, Any]) -> dict[str, Any]:
     """What of a description a run keeps in environment.json."""
+    kept = ("version", "status", "distributions", "broken", "facts")
     frameworks = {
-        name: {k: entry[k] for k in ("version", "status", "broken", "facts") if k in entry}
+        name: {k: entry[k] for k in kept if k in entry}
         for name, entry in facts["frameworks"].items()
     }
     return {**facts, "frameworks": frameworks}

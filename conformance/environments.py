@@ -42,6 +42,8 @@ BACKENDS = (
 
 #: distributions whose ordinary wheels bring what is only of use to an accelerator
 ON_CPU = {"tensorflow": "tensorflow-cpu"}
+#: distributions that are judged together: what comes with one of them where nothing is said
+BESIDE = {"jax": "optax"}
 #: distributions that are a backend of Keras
 KERAS_BACKENDS = {"tensorflow", "tensorflow-cpu", "tensorflow-intel", "torch", "jax"}
 
@@ -70,12 +72,13 @@ def pins(text: str) -> list[Requirement]:
 
 
 def complete(requirements: Sequence[Requirement]) -> list[str]:
-    """The requirements as they are installed: for the CPU, and Keras with a backend."""
+    """The requirements as they are installed: for the CPU, Keras with a backend, JAX with Optax."""
     named = {canonicalize_name(r.name): r for r in requirements}
     wanted = [str(r).replace(r.name, ON_CPU.get(name, r.name), 1) for name, r in named.items()]
     keras = named.get(canonicalize_name("keras"))
     if keras is not None and not KERAS_BACKENDS & set(named):
         wanted.append(_backend(keras))
+    wanted += [other for name, other in BESIDE.items() if name in named and other not in named]
     return sorted(wanted)
 
 

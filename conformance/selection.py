@@ -148,9 +148,13 @@ def broken(frameworks: Iterable[str]) -> dict[str, str]:
 
 
 def originals(frameworks: Iterable[Adapter]) -> list[Adapter]:
-    """Those of the adapters that are no variant of another one among them."""
+    """Those of the adapters that are no variant of another one among them; of two variants of one
+    that is not among them the first."""
     chosen = list(frameworks)
-    return [one for one in chosen if one.variant_of not in {other.name for other in chosen}]
+    kept: dict[str, Adapter] = {}
+    for one in sorted(chosen, key=lambda one: bool(one.variant_of)):
+        kept.setdefault(one.variant_of or one.name, one)
+    return [one for one in chosen if one in kept.values()]
 
 
 def together(frameworks: str | None) -> list[Adapter]:
@@ -163,7 +167,7 @@ def together(frameworks: str | None) -> list[Adapter]:
     if frameworks and len(kept) < len(chosen):
         apart = " and ".join(one.name for one in chosen if one not in kept)
         raise UsageError(
-            f"{apart} cannot be judged in one process with the framework of which it is a variant; "
+            f"{apart} cannot be judged in one process with another variant of the same framework; "
             "name one of them, or use nnconform run"
         )
     return kept

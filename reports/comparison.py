@@ -96,6 +96,17 @@ class Comparison:
         )
         return {name: (before[name], after[name]) for name in sorted(before.keys() & after.keys())}
 
+    @cached_property
+    def companions(self) -> dict[str, tuple[str, str]]:
+        """What the frameworks consist of beside what their version is of, with both versions where those
+        differ: Optax, of JAX."""
+        before, after = (run.environment.get("packages", {}) for run in (self.old, self.new))
+        known = self.new.environment["frameworks"]
+        parts = [n for name in self.versions for n in known[name].get("distributions", ())]
+        found = {n: (before[n], after[n]) for n in parts if n in before and n in after}
+        said = set(self.versions.values())
+        return {n: both for n, both in found.items() if len(set(both)) > 1 and both not in said}
+
     @property
     def incomplete(self) -> dict[str, str]:
         """The sides and frameworks that were not judged to the end, and why."""
@@ -118,7 +129,7 @@ class Comparison:
         """The frameworks with both versions, and both modes where they are what is compared."""
         frameworks = ", ".join(
             f"{name} {old} → {new}" if old != new else f"{name} {old}"
-            for name, (old, new) in self.versions.items()
+            for name, (old, new) in {**self.versions, **self.companions}.items()
         )
         return f"{frameworks}: {' → '.join(self.modes)}" if self.modes else frameworks
 

@@ -114,7 +114,7 @@ def test_deprecation_is_what_a_callable_says_of_itself() -> None:
 
 # -- the reviewed files, on the certified versions ---------------------------------------------------
 
-FRAMEWORKS = ("torch", "tensorflow", "keras", "numpy")
+FRAMEWORKS = ("torch", "tensorflow", "jax", "keras", "numpy")
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

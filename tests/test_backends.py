@@ -42,6 +42,12 @@ def test_one_process_judges_one_backend() -> None:
         together("torch,keras,keras-torch")
 
 
+def test_what_jax_computes_with_probabilities() -> None:
+    keras, on_jax = adapter("keras"), adapter("keras-jax")
+    differ = {a.callable for a, b in zip(keras.bindings, on_jax.bindings, strict=True) if a != b}
+    assert differ == {"sparse_categorical_crossentropy", "SparseCategoricalCrossentropy"}
+
+
 SCRIPT = """
 import numpy as np
 import nnconform
@@ -59,9 +65,36 @@ exec(keras.reproducer(call))
 """
 
 
-def test_keras_computes_with_torch() -> None:
-    done = subprocess.run(
-        [sys.executable, "-P", "-W", "ignore", "-c", SCRIPT], capture_output=True, text=True
-    )
+ON_JAX = """
+import numpy as np
+import nnconform
+one = nnconform.adapter("keras-jax")
+one.start()
+found = one.evaluate("elu", {"x": np.array([-1.0, 2.0])}, dtype="bfloat16", gradient=True)
+assert found.error is None, found.error
+assert found.value.dtype.name == found.gradients["x"].dtype.name == "bfloat16"
+made = one.lookup("keras.activations.elu")(one.tensor(np.ones(2)))
+assert type(made).__module__.startswith("jax"), type(made)
+assert made.dtype == "float64", made.dtype
+call = one.select("elu").call({"x": np.array([1 / 3, -1.0])}, {}, None, "float64")
+exec(one.reproducer(call))
+exec(one.reproducer(call, of="x"))
+"""
+
+
+def _printed(script: str) -> str:
+    command = [sys.executable, "-P", "-W", "ignore", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("tensor([1., 1.]")
+    return done.stdout
+
+
+def test_keras_computes_with_torch() -> None:
+    assert _printed(SCRIPT).startswith("tensor([1., 1.]")
+
+
+def test_keras_computes_with_jax() -> None:
+    pytest.importorskip("jax")
+    value, gradient = _printed(ON_JAX).splitlines()
+    assert value == "[ 0.33333333 -0.63212056]"
+    assert gradient == "[1.         0.36787944]"

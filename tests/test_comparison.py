@@ -583,6 +583,18 @@ def test_another_machine_is_told(tmp_path: Path) -> None:
     assert "torch" not in remark
 
 
+def test_a_distribution_of_the_framework_is_part_of_the_title(tmp_path: Path) -> None:
+    """As Optax is of the framework jax: its version is no circumstance."""
+
+    runs = {"old": made("old"), "new": made("new")}
+    for name, version in (("old", "0.2.5"), ("new", "0.2.6")):
+        runs[name].environment["packages"]["companion"] = version
+        runs[name].environment["frameworks"]["torch"]["distributions"] = ["torch", "companion"]
+    found = compare(*(run.write(tmp_path / name) for name, run in runs.items()))
+    assert found.title == "torch 2.12.0 → 2.13.0, companion 0.2.5 → 0.2.6"
+    assert found.remarks == ()
+
+
 def test_a_run_that_was_cut_short_is_no_success(tmp_path: Path) -> None:
     def plant(run: Made) -> None:
         run.environment["frameworks"]["torch"]["status"] = "the process\nwas killed"

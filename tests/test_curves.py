@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from nnconform.adapters import adapter
+from nnconform.adapters import OURS, adapter
 from nnconform.adapters.interface import Binding
 from nnconform.conformance import divergences
 from nnconform.conformance.calls import dialect, example, result, usual, written
@@ -149,7 +149,7 @@ def test_a_call_in_canonical_words(
     assert call(*place) == (said, comes, differs)
 
 
-@pytest.mark.parametrize("framework", ["torch", "tensorflow", "keras", "keras-torch", "numpy"])
+@pytest.mark.parametrize("framework", [*OURS])
 def test_every_binding_has_a_call(framework: str) -> None:
     one = adapter(framework)
     for binding in one.bindings:

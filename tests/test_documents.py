@@ -95,7 +95,8 @@ def _callables() -> Iterator[Any]:
                     return outcome.value
 
                 rank = max(map(np.ndim, inputs.values()))
-                if "pos_weight" in binding.args or binding.min_rank > rank:
+                halved = name == "mean_squared_error" and binding.dialect
+                if "pos_weight" in binding.args or binding.min_rank > rank or halved:
                     continue
                 yield pytest.param(
                     evaluate, name, inputs, params, printed, unit, id=f"{binding.id}"
@@ -150,7 +151,8 @@ def test_cross_entropy_with_an_epsilon_inside_the_logarithm(framework: str) -> N
     adapter.start()
     p = np.array([[0.7, 0.2, 0.1], [1e-3, 0.5, 0.499]])
     y = np.array([[1.0, 0, 0], [1.0, 0, 0]])
-    log = {"torch": "torch.log", "numpy": "numpy.log"}.get(framework, "tf.math.log")
+    logs = {"torch": "torch.log", "jax": "jax.numpy.log", "numpy": "numpy.log"}
+    log = logs.get(framework, "tf.math.log")
     machine = adapter if framework != "keras" else nnconform.adapter("tensorflow")
     shifted = machine.lookup(log)(adapter.tensor(p) + 1e-7)
     written = -(adapter.array(shifted) * y).sum()

@@ -45,6 +45,9 @@ def test_what_is_no_pin(text: str) -> None:
         ("keras==3.9.2 tensorflow==2.18.0", ["keras==3.9.2", "tensorflow-cpu==2.18.0"]),
         ("tensorflow==2.18.0", ["tensorflow-cpu==2.18.0"]),
         ("torch==2.13.0", ["torch==2.13.0"]),
+        ("jax==0.5.3", ["jax==0.5.3", "optax"]),
+        ("jax==0.5.3,optax==0.2.4", ["jax==0.5.3", "optax==0.2.4"]),
+        ("optax==0.2.5", ["optax==0.2.5"]),  # which requires JAX
     ],
 )
 def test_companions(text: str, installed: list[str]) -> None:

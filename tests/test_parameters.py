@@ -13,7 +13,7 @@ from nnconform.conformance.parameters import COLUMNS, left_out, reach
 from nnconform.conformance.selection import originals
 from nnconform.reference import catalogue
 
-ALL = originals(adapter(name) for name in ("torch", "tensorflow", "keras", "numpy"))
+ALL = originals(adapter(name) for name in ("torch", "tensorflow", "jax", "keras", "numpy"))
 PAGE = Path(__file__).parent.parent / "docs" / "parameters.md"
 
 

@@ -263,7 +263,7 @@ def test_the_nearest_callable_is_chosen():
     assert found[1].left == {"approximate": ("none", "tanh")}
 
 
-@pytest.mark.parametrize("name", each(*THREE))
+@pytest.mark.parametrize("name", each(*THREE, "jax"))
 def test_steps_do_in_a_framework_what_they_do_in_numpy(name):
     one = adapter(name)
     one.start()

@@ -22,6 +22,8 @@ from ..selection import UsageError
 
 #: frameworks in which people's own functions are checked
 FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "numpy")
+#: what Keras is, by what it computes with
+KERAS = {"tensorflow": "keras", "torch": "keras-torch", "jax": "keras-jax"}
 #: the root modules that tell a framework, those of libraries on top of it included
 ROOTS = {
     "torch": "torch",
@@ -70,7 +72,7 @@ def named(function: Any) -> str:
 
 def framework_adapter(name: str) -> Adapter:
     """The adapter of that framework. Raises UsageError for a name that there is none of."""
-    if name not in (*FRAMEWORKS, "keras-torch"):
+    if name not in (*FRAMEWORKS, *KERAS.values()):
         raise UsageError(f"framework={name!r}; accepted: {', '.join(map(repr, FRAMEWORKS))}")
     if name == "numpy":
         from ...adapters.numpy import NumPyAdapter
@@ -113,10 +115,9 @@ def on_backend(name: str) -> str:
     if name != "keras" or "keras" not in sys.modules:
         return name
     backend = sys.modules["keras"].backend.backend()
-    known = {"tensorflow": "keras", "torch": "keras-torch"}
-    if backend not in known:
-        raise UsageError(f"Keras on {backend} cannot be checked; accepted: tensorflow, torch")
-    return known[backend]
+    if backend not in KERAS:
+        raise UsageError(f"Keras on {backend} cannot be checked; accepted: {', '.join(KERAS)}")
+    return KERAS[backend]
 
 
 def _used(function: Any) -> set[str]:
@@ -194,7 +195,7 @@ def order(function: Any, inputs: Sequence[str], framework: str) -> tuple[str, ..
     if len(meant) == 2 and meant[0] != meant[1]:
         first = meant[0] or {"input": "target", "target": "input"}[meant[1]]
     else:
-        first = "target" if framework in ("tensorflow", "keras", "keras-torch") else "input"
+        first = "target" if framework in ("tensorflow", *KERAS.values()) else "input"
     return ("target", "input") if first == "target" else ("input", "target")
 
 

@@ -208,10 +208,11 @@ class OnnxRuntimeAdapter(Adapter):
         lines = [*made, model, session]
         if all(array.dtype.name != "bfloat16" for array in tensors.values()):
             return lines, f"session.run(None, {{{feeds}}})[0]", {}
-        of_numpy = "onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(a, 16)"
         lines += [
             "import ctypes",
-            f"values = {{n: {of_numpy} for n, a in {{{feeds}}}.items()}}",
+            f"kept = {{n: np.array(a, order='C') for n, a in {{{feeds}}}.items()}}",
+            "make = onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type",
+            "values = {n: make(a, onnx.TensorProto.BFLOAT16) for n, a in kept.items()}",
             "y = session.run_with_ort_values(None, values)[0]",
             "data = ctypes.string_at(y.data_ptr(), y.tensor_size_in_bytes())",
         ]

@@ -150,12 +150,10 @@ def run(model: str, feeds: Mapping[str, np.ndarray]) -> np.ndarray:
     session = _session(model)
     if not any(array.dtype == ml_dtypes.bfloat16 for array in feeds.values()):
         return np.asarray(session.run(None, dict(feeds))[0])
-    values = {  # NumPy has no such dtype, so that the runtime is told of it
-        name: onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(
-            np.ascontiguousarray(array).reshape(array.shape), np_dtype_to_tensor_dtype(array.dtype)
-        )
-        for name, array in feeds.items()
-    }
+    # NumPy has no such dtype, so that the runtime is told of it; it reads the memory of these arrays
+    kept = {name: np.array(array, order="C") for name, array in feeds.items()}
+    make = onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type
+    values = {n: make(array, np_dtype_to_tensor_dtype(array.dtype)) for n, array in kept.items()}
     (y,) = session.run_with_ort_values(None, values)
     data = ctypes.string_at(y.data_ptr(), y.tensor_size_in_bytes())
     return np.frombuffer(data, tensor_dtype_to_np_dtype(y.element_type())).reshape(y.shape())
