@@ -19,7 +19,7 @@ from nnconform.reports.table import KEPT
 
 IDENTITY = {
     **{"framework": "torch", "surface": "torch.nn", "function": "gelu", "callable": "GELU"},
-    **{"dtype": "float32", "aspect": "value"},
+    **{"dtype": "float32", "aspect": "value", "mode": "eager"},
 }
 
 

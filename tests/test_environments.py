@@ -113,6 +113,7 @@ def test_a_half_built_one_is_not_used(own_cache: Path, installer: Installer) -> 
     assert build(["keras==9.9"]).exists()
 
 
+@pytest.mark.slow
 def test_a_version_that_does_not_exist(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setattr(environments, "_uv", list)

@@ -60,6 +60,7 @@ importlib.util.find_spec = lambda n, *a: None if n in HIDDEN else found(n, *a)
 """
 
 
+@pytest.mark.slow
 def test_a_worker_needs_numpy_pytest_and_hypothesis_alone(tmp_path: Path) -> None:
     env = plant(tmp_path / "planted")
     (tmp_path / "planted" / "sitecustomize.py").write_text(HIDING)
