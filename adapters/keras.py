@@ -711,7 +711,8 @@ class KerasOnTorch(KerasAdapter):
 
 
 class KerasOnJax(KerasAdapter):
-    """Keras 3 on JAX, in 64 bits where they are asked for; slow, since JAX compiles every operation."""
+    """Keras 3 on JAX. Slow, since JAX compiles every operation. 64 bits are enabled, so that losses
+    which make a one-hot matrix without a dtype come back as float64, as they do not by default."""
 
     name = "keras-jax"
     variant_of = "keras"

@@ -91,6 +91,20 @@ def test_ctc_is_given_paddings(jax: Any) -> None:
     )
 
 
+def test_what_is_compiled_is_counted_and_dropped(jax: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JAX tells of it under a name that is not in its documentation."""
+    monkeypatch.setattr(jax, "_compiled", 0)
+    first = jax.evaluate("elu", {"x": np.arange(-5.0, 6.0)}, dtype="float32").value
+    counted = jax._compiled
+    assert counted
+    jax.evaluate("elu", {"x": np.arange(-5.0, 6.0)}, dtype="float32")
+    assert jax._compiled == counted  # it was kept
+    monkeypatch.setattr(jax, "_kept", counted)
+    again = jax.evaluate("elu", {"x": np.arange(-5.0, 6.0)}, dtype="float32").value
+    assert jax._compiled == counted  # dropped, and made again
+    np.testing.assert_array_equal(again, first)
+
+
 @pytest.mark.parametrize("of", ["", "input"])
 def test_a_reproducer_prints_what_was_measured(jax: Any, of: str, capsys: Any) -> None:
     binding = jax.select("mean_squared_error", "optax.losses", "l2_loss")
