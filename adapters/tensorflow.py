@@ -260,6 +260,9 @@ REFUSALS = (
     "No OpKernel was registered",
     "no supported kernel",
     "not supported on this device",
+    # and XLA, that it cannot compile one
+    "Detected unsupported operations when trying to compile graph",
+    "crossing the XLA/TF boundary is not implemented",
 )
 
 

@@ -152,8 +152,9 @@ class Outputs:
             if "case" in entry:
                 self.cases[entry["case"]] = entry
             else:
-                entry.setdefault("mode", "eager")  # of runs before there were modes
-                key = (framework, *(entry[name] for name in ROW))
+                *place, _ = ROW
+                # runs from before there were modes name none
+                key = (framework, *(entry[name] for name in place), entry.get("mode", "eager"))
                 self.rows.setdefault(key, {}).update(entry["outputs"])
 
     def lines(self, framework: str) -> Iterator[str]:

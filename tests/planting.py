@@ -169,7 +169,9 @@ class AbsentAdapter(PlantedAdapter):
     requirement = "absent-framework"
 
 
-class BrokenAdapter:
+class BrokenAdapter(PlantedAdapter):
+    name = "broken"
+
     def __init__(self):
         raise RuntimeError("planted breakage")
 """
