@@ -101,8 +101,8 @@ class Comparison:
         """What the frameworks consist of beside what their version is of, with both versions where those
         differ: Optax, of JAX."""
         before, after = (run.environment.get("packages", {}) for run in (self.old, self.new))
-        known = self.new.environment["frameworks"]
-        parts = [n for name in self.versions for n in known[name].get("distributions", ())]
+        known = self.new.environment.get("frameworks", {})
+        parts = [n for name in self.versions for n in known.get(name, {}).get("distributions", ())]
         found = {n: (before[n], after[n]) for n in parts if n in before and n in after}
         said = set(self.versions.values())
         return {n: both for n, both in found.items() if len(set(both)) > 1 and both not in said}

@@ -140,7 +140,7 @@ def test_jax() -> None:
             return squared(predictions, targets)
         return squared(targets, predictions)
 
-    found = failing(decides, like="mean_squared_error")
+    found = failing(decides, like="mean_squared_error", framework="jax")
     assert found.check == "compiled"
     assert "jax.jit" in str(found)
 

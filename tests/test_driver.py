@@ -68,7 +68,8 @@ def test_a_run_folder_is_complete(misbehaved: Misbehaved) -> None:
     assert environment["seed"] == 0
     assert environment["profile"] == "quick"
     assert environment["packages"]["planted"] == "1.2.3"
-    assert environment["frameworks"] == {"planted": {"version": "1.2.3", "status": "complete"}}
+    planted = {"version": "1.2.3", "status": "complete", "distributions": ["planted"]}
+    assert environment["frameworks"] == {"planted": planted}
     assert environment["duration_s"] > 0
     assert {"bound", "corpus", "longdouble", "python", "platform", "cpu"} <= set(environment)
 
