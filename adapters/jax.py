@@ -260,7 +260,7 @@ class JaxAdapter(Adapter):
             jax.config.update("jax_default_device", self._place)
         jax.config.update("jax_enable_x64", True)
         # what is dropped from memory comes back from a folder in a fifth of the time
-        if jax.config.jax_compilation_cache_dir is None:
+        if self._config.jax_compilation_cache_dir is None:
             self._folder = tempfile.TemporaryDirectory(prefix="nnconform-jax-")
             jax.config.update("jax_compilation_cache_dir", self._folder.name)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
@@ -268,7 +268,14 @@ class JaxAdapter(Adapter):
         self._kept = _memory() // EXECUTABLE
         jax.monitoring.register_event_duration_secs_listener(self._told)
 
-    def _told(self, event: str, seconds: float, **_: Any) -> None:
+    @property
+    def _config(self) -> Any:
+        """JAX' settings, which its types do not name."""
+        import jax
+
+        return jax.config
+
+    def _told(self, event: str, duration_secs: float, **kwargs: Any) -> None:
         self._compiled += event == COMPILED
 
     def devices(self) -> tuple[str, ...]:
@@ -287,9 +294,8 @@ class JaxAdapter(Adapter):
         return jax.devices(kind)[int(index or 0)]
 
     def dtypes(self) -> tuple[str, ...]:
-        import jax
 
-        wide = ("float64",) if jax.config.jax_enable_x64 else ()
+        wide = ("float64",) if self._config.jax_enable_x64 else ()
         return ("float16", "bfloat16", "float32", *wide)
 
     def tensor(self, array: np.ndarray) -> Any:
@@ -298,16 +304,15 @@ class JaxAdapter(Adapter):
         if self._compiled >= self._kept:
             jax.clear_caches()  # takes seconds
             self._compiled = 0
-        if not jax.config.jax_enable_x64:
+        if not self._config.jax_enable_x64:
             if array.dtype == np.float64:
                 raise NotImplementedError(
                     "float64 needs jax.config.update('jax_enable_x64', True), which it is without here"
                 )
             if array.dtype == np.int64:
                 array = array.astype(np.int32)  # what JAX makes of it, without the warning
-        return jax.device_put(
-            np.array(array), self._place
-        )  # jnp.array compiles a copy for every shape
+        # jnp.array compiles a copy for every shape
+        return jax.device_put(np.array(array), self._place)
 
     def array(self, tensor: Any) -> np.ndarray:
         return np.array(tensor)
