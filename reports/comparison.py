@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -132,6 +132,12 @@ class Comparison:
             for name, (old, new) in {**self.versions, **self.companions}.items()
         )
         return f"{frameworks}: {' → '.join(self.modes)}" if self.modes else frameworks
+
+    @property
+    def answers(self) -> tuple[tuple[str, str], ...]:
+        """How both answers and the exact one are titled, with the columns that they stand in."""
+        old, new = self.modes or ("old", "new")
+        return ((f"{old}:", "old"), (f"{new}:", "new"), ("exact:", "oracle"))
 
     @property
     def headline(self) -> str:
@@ -307,7 +313,7 @@ def comparison_terminal(comparison: Comparison, console: Console) -> None:
             line((f"{_SYMBOLS[change]} ", _STYLES[change]), (group.name, "bold"), (place, ""))
             facts = "; ".join(filter(None, (group.what, group.figures, group.detail)))
             line((facts, ""), indent=4)
-            answers = [f"{t} {_short(lead[c], 100)}" for t, c in _ANSWERS if lead[c]]
+            answers = [f"{t} {_short(lead[c], 100)}" for t, c in comparison.answers if lead[c]]
             if answers:
                 line((" │ ".join(answers), "dim"), indent=4)
             if lead["case"]:
@@ -318,9 +324,6 @@ def comparison_terminal(comparison: Comparison, console: Console) -> None:
     for side, status in comparison.incomplete.items():
         line((f"{side} was not judged to the end: {_short(status)}", "bold red"))
     line((comparison.headline, "bold"))
-
-
-_ANSWERS = (("old:", "old"), ("new:", "new"), ("exact:", "oracle"))
 
 
 # --- Markdown ---------------------------------------------------------------------------------
@@ -344,7 +347,8 @@ def comparison_markdown(comparison: Comparison, limit: int = COMMENT) -> str:
     # a line for as many as fit, the most serious first; then what shows them, as far as that fits
     lines: dict[str, list[str]] = {change: [] for change in found}
     proofs: dict[str, list[str]] = {change: [] for change in found}
-    for kept, make in ((lines, _line), (proofs, _evidence)):
+    evidence = partial(_evidence, answers=comparison.answers)
+    for kept, make in ((lines, _line), (proofs, evidence)):
         for change in found:
             for group in found[change]:
                 part = make(group)
@@ -389,10 +393,10 @@ def _line(group: Group) -> str:
     return f"| {_code(group.name)} | {_prose(group.where)} | {_prose(group.what)} | {facts} |\n"
 
 
-def _evidence(group: Group) -> str:
+def _evidence(group: Group, answers: Sequence[tuple[str, str]]) -> str:
     """What shows the change: the smallest case, both answers, the exact one, a reproducer."""
     lead = group.lead
-    lines = [f"- {title} {_code(_short(lead[c], 300))}" for title, c in _ANSWERS if lead[c]]
+    lines = [f"- {title} {_code(_short(lead[c], 300))}" for title, c in answers if lead[c]]
     if lead["case"]:
         lines.insert(0, f"- case: {_code(_short(lead['case'], 400))}")
     if code := lead["reproducer"]:
@@ -458,7 +462,7 @@ def comparison_html(comparison: Comparison) -> str:
         groups={change: groups(comparison, change) for change in comparison.counts},
         meanings=MEANINGS,
         symbols=_SYMBOLS,
-        answers=_ANSWERS,
+        answers=comparison.answers,
     )
 
 
@@ -477,7 +481,9 @@ def comparison_annotations(comparison: Comparison, fail_on: Sequence[str] = ()) 
             lead = group.lead
             facts = (group.what, group.where, group.figures, group.detail)
             said = ["; ".join(filter(None, facts))]
-            said += [f"{title} {_short(lead[c], 200)}" for title, c in _ANSWERS if lead[c]]
+            said += [
+                f"{title} {_short(lead[c], 200)}" for title, c in comparison.answers if lead[c]
+            ]
             title = _property(f"{change}: {group.name}")
             lines.append(f"::{level} title={title}::{_message(chr(10).join(said))}")
     for side, status in comparison.incomplete.items():

@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from ...adapters import adapter
 from ...adapters.interface import Adapter, Call, Spelling
 from ...reference import catalogue
 from ...reference.function import Function
@@ -194,9 +195,11 @@ class Guides:
         for one in self.adapters:
             one.start()
 
-    @property
-    def versions(self) -> str:
-        return ", ".join(f"{one.name} {one.version}" for one in self.adapters)
+    def versions(self, *surfaces: str) -> str:
+        """The frameworks of some surfaces, and what they compute with, with their versions."""
+        involved = [self.surfaces[surface] for surface in surfaces]
+        involved += [adapter(one.computes_with) for one in involved if one.computes_with]
+        return ", ".join(dict.fromkeys(f"{one.name} {one.version}" for one in involved))
 
     def offering(self, function: str, among: Iterable[str]) -> list[str]:
         """The surfaces that have a function."""
@@ -246,7 +249,7 @@ class Guides:
         return {
             "from": here,
             "to": there if offered else self.surfaces[there].name,
-            "versions": self.versions,
+            "versions": self.versions(here, there),
             "functions": sections,
         }
 
