@@ -86,9 +86,13 @@ def alike(got: str, said: str) -> bool:
 
 
 def snippets() -> list[str]:
-    """The different snippets of all pages."""
+    """The different snippets of all pages; those in JAX where it is installed."""
+    jax = adapter("jax").installed()
     found = {
-        code for page in sorted(PAGES.glob("*--*.md")) for code in CODE.findall(page.read_text())
+        code
+        for page in sorted(PAGES.glob("*--*.md"))
+        for code in CODE.findall(page.read_text())
+        if jax or "import jax\n" not in code
     }
     return sorted(found)
 
