@@ -353,21 +353,26 @@ class TensorFlowAdapter(Adapter):
         cotangent: Callable[[tuple[int, ...], str], np.ndarray],
     ) -> tuple[Any, dict[str, Any], dict[str, str]]:
         tf = framework()
-        leaves = {name: tensors[name] for name in wrt}
-        with tf.GradientTape(persistent=True) as tape:
-            tape.watch(list(leaves.values()))
-            value = compute(tensors)
-        upstream = self.tensor(cotangent(tuple(value.shape), value.dtype.name))
-        found: dict[str, Any] = {}
+
+        def attempt(names: Sequence[str]) -> tuple[Any, dict[str, Any]]:
+            leaves = {name: tensors[name] for name in names}
+            # not a persistent tape, which fails for loops in a tf.function
+            with tf.GradientTape() as tape:
+                tape.watch(list(leaves.values()))
+                value = compute(tensors)
+            upstream = self.tensor(cotangent(tuple(value.shape), value.dtype.name))
+            return value, tape.gradient(value, leaves, output_gradients=upstream)
+
         refused: dict[str, str] = {}
         try:
-            found = tape.gradient(value, leaves, output_gradients=upstream)
+            value, found = attempt(wrt)
         except LookupError as error:
             if len(wrt) == 1:
-                return value, {}, {wrt[0]: str(error).partition("\n")[0]}
-            for name, leaf in leaves.items():
+                return compute(tensors), {}, {wrt[0]: str(error).partition("\n")[0]}
+            value, found = compute(tensors), {}
+            for name in wrt:
                 try:
-                    found[name] = tape.gradient(value, leaf, output_gradients=upstream)
+                    found |= attempt([name])[1]
                 except LookupError as alone:
                     refused[name] = str(alone).partition("\n")[0]
         for name in [name for name, gradient in found.items() if gradient is None]:

@@ -355,16 +355,18 @@ class Measurement:
             return
         self.error = np.inf
         names = self.subject.names(case)
+        # the reproducer takes the gradient where that is what was asked for
+        by = self.subject.differentiated(case) if self.subject.aspect == "gradient" else []
+        shown = self._without_numbers(case, call, next(iter(by), ""))
         for record in self.subject.records:
             if record.raises and record.raises in text and record.covers((), names).all():
                 self.shown[record.id] = record
-                self.worst = self.worst or self._without_numbers(case, call)
+                self.worst = self.worst or shown
                 return
-        message = f"raises {first_line(text)}"
-        self._fail(case, call, message, self._without_numbers(case, call))
+        self._fail(case, call, f"raises {first_line(text)}", shown)
 
-    def _without_numbers(self, case: Case, call: Call) -> Worst:
-        return Worst(np.inf, case, (), np.nan, np.nan, "", np.nan, call)
+    def _without_numbers(self, case: Case, call: Call, of: str = "") -> Worst:
+        return Worst(np.inf, case, (), np.nan, np.nan, of, np.nan, call)
 
     def _covered(self, wrong: Array, names: Mapping[str, Any], of: str) -> Array:
         covered = np.zeros(wrong.shape, bool)
