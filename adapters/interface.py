@@ -848,7 +848,8 @@ class Adapter(ABC):
                 {} if call.constructor is None else {"module": self._made(call, target, tensors)}
             )
             function = self.in_mode(call.mode, eval(text, {**self.namespace, **names}))
-            self._functions[key] = function
+            if keeps:
+                self._functions[key] = function
             if len(self._functions) > _KEPT:
                 del self._functions[next(iter(self._functions))]
         return function(*(tensors[name] for name in taken))
