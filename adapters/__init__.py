@@ -45,7 +45,6 @@ def names() -> tuple[str, ...]:
     return (*OURS, *sorted({point.name for point in _others()} - set(OURS)))
 
 
-@cache
 def adapter(name: str) -> Adapter:
     """The adapter of that name.
 
@@ -54,17 +53,27 @@ def adapter(name: str) -> Adapter:
     """
     if name not in names():
         raise ValueError(f"unknown framework {name!r}; known: {', '.join(names())}")
+    made = _loaded(name)
+    if isinstance(made, Broken):
+        raise made.with_traceback(None)
+    return made
+
+
+@cache
+def _loaded(name: str) -> Adapter | Broken:
+    """The adapter of that name, or what is wrong with it, which is found once."""
+    from ..reference.outcome import in_a_line
+
     where, load = _home(name)
     try:
         kind = load()
         if fault := _fault(name, kind):
-            raise Broken(f"adapter {name!r} ({where}) {fault}")
+            return Broken(f"adapter {name!r} ({where}) {fault}")
         made: Adapter = kind()
-    except Broken:
-        raise
     except Exception as error:
-        said = " ".join(f"{type(error).__name__}: {error}".split())
-        raise Broken(f"adapter {name!r} ({where}) cannot be loaded: {said}") from error
+        broken = Broken(f"adapter {name!r} ({where}) cannot be loaded: {in_a_line(error)}")
+        broken.__cause__ = error  # whoever writes it needs the traceback
+        return broken
     return made
 
 

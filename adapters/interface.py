@@ -20,7 +20,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +34,7 @@ from ..reference.floats import DTYPES, Float, float_of, is_float, offered
 from ..reference.function import Domain, Function
 from ..reference.outcome import Outcome
 from ..reference.reductions import Rows
+from .source import numpy_source
 
 #: the version of this interface. It grows when an adapter that was written for the one before would
 #: no longer do what it did; additions with a default leave it as it is
@@ -665,16 +666,16 @@ class Adapter(ABC):
     @cached_property
     def version(self) -> str:
         """The version of the framework as its distribution states it."""
-        return self._versions()[0]
+        return next(iter(self.versions.values()), "unknown")
 
-    def _versions(self) -> list[str]:
-        found = []
+    @cached_property
+    def versions(self) -> Mapping[str, str]:
+        """The versions of those of its distributions that are installed."""
+        found = {}
         for name in self.distributions:
-            try:
-                found.append(importlib.metadata.version(name))
-            except importlib.metadata.PackageNotFoundError:
-                continue
-        return found or ["unknown"]
+            with suppress(importlib.metadata.PackageNotFoundError):
+                found[name] = importlib.metadata.version(name)
+        return found
 
     @cached_property
     def namespace(self) -> dict[str, Any]:
@@ -1008,6 +1009,7 @@ __all__ = [
     "Unavailable",
     "bind",
     "compose",
+    "numpy_source",
     "signature_of",
     "surface",
 ]

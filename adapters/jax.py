@@ -31,8 +31,6 @@ COMPILED = "/jax/core/compile/backend_compile_duration"
 
 #: jax.nn.gelu: "approximate: whether to use the approximate or exact formulation", by tanh, is True
 TANH = {"approximate": "tanh"}
-#: the class axis of Optax' losses, unless they are told another
-LAST = {"axis": -1}
 
 
 def as_bool(mask: np.ndarray, inputs: Inputs) -> np.ndarray:
@@ -67,6 +65,17 @@ def _memory() -> int:
 def _loss(function: str, callable: str, args: str = "input target", /, **options: Any) -> Binding:
     """A loss of Optax, with the reductions that its users write."""
     return bind(function, callable, args, **{"reductions": REDUCTION, **options})
+
+
+def _cross_entropy(callable: str, target: str, axis: int = -1) -> Binding:
+    """A cross entropy of logits and targets of that kind, classes along an axis: the last, unless told."""
+    return _loss(
+        "cross_entropy",
+        callable,
+        fixed={} if axis == -1 else {"axis": axis},
+        dialect={"axis": axis},
+        kinds={"target": target},
+    )
 
 
 NN = surface(
@@ -128,9 +137,6 @@ SPECIAL = surface(
     ],
 )
 
-_INDEX = {"kinds": {"target": "class_index"}}
-_DISTRIBUTION = {"kinds": {"target": "distribution"}}
-
 LOSSES = surface(
     "optax.losses",
     [
@@ -161,23 +167,11 @@ LOSSES = surface(
             dialect={"from_logits": True, "apply_class_balancing": True},
         ),
         _loss("hinge", "hinge_loss"),
-        _loss("cross_entropy", "softmax_cross_entropy", dialect=LAST, **_DISTRIBUTION),
-        _loss(
-            "cross_entropy",
-            "softmax_cross_entropy",
-            fixed={"axis": 1},
-            dialect={"axis": 1},
-            **_DISTRIBUTION,
-        ),
-        _loss("cross_entropy", "safe_softmax_cross_entropy", dialect=LAST, **_DISTRIBUTION),
-        _loss("cross_entropy", "softmax_cross_entropy_with_integer_labels", dialect=LAST, **_INDEX),
-        _loss(
-            "cross_entropy",
-            "softmax_cross_entropy_with_integer_labels",
-            fixed={"axis": 1},
-            dialect={"axis": 1},
-            **_INDEX,
-        ),
+        _cross_entropy("softmax_cross_entropy", "distribution"),
+        _cross_entropy("softmax_cross_entropy", "distribution", axis=1),
+        _cross_entropy("safe_softmax_cross_entropy", "distribution"),
+        _cross_entropy("softmax_cross_entropy_with_integer_labels", "class_index"),
+        _cross_entropy("softmax_cross_entropy_with_integer_labels", "class_index", axis=1),
         _loss("kl_divergence", "kl_divergence", rows="sum"),
         _loss(
             "kl_divergence",

@@ -319,6 +319,10 @@ PLAN: tuple[tuple[str, str, int], ...] = (
 )
 
 
+#: how often shapes are drawn until one will do
+TRIES = 64
+
+
 def corpus(binding: Binding, dtype: str, count: int = len(PLAN)) -> Iterator[Case]:
     """The corpus' cases of a binding: the same bits in every environment."""
     for index in range(count):
@@ -345,6 +349,23 @@ def _corpus_case(binding: _Identity, dtype: str, index: int) -> Case:
     return build(binding.binding, dtype, Corpus(name, flavour, params, size))
 
 
+def ordinary(binding: Binding, dtype: str) -> Case:
+    """A case of ordinary numbers and default parameters, the same bits in every environment, of which no
+    axis has one element alone: so that a row is more than its first."""
+    return _ordinary_case(_Identity(binding), dtype)
+
+
+@lru_cache(maxsize=4096)
+def _ordinary_case(binding: _Identity, dtype: str) -> Case:
+    for index in range(TRIES):
+        source = Corpus(f"{binding.binding.function}/ordinary/{index}", "ordinary")
+        case = build(binding.binding, dtype, source)
+        shape = next(iter(case.inputs.values())).shape
+        if shape and 1 not in shape:
+            break
+    return case
+
+
 def searched(binding: Binding, dtype: str, draw: Any) -> Case:
     """A case that Hypothesis draws."""
     return build(binding, dtype, Search(draw))
@@ -361,7 +382,7 @@ def fingerprint() -> str:
         everything = {n: n for n in (*function.inputs, *function.parameters)}
         binding = Binding(name, name, (), everything)
         for dtype in (d for d in DTYPES if d != "bfloat16"):
-            for case in corpus(binding, dtype):
+            for case in (*corpus(binding, dtype), ordinary(binding, dtype)):
                 digest.update(repr(sorted(case.params.items())).encode())
                 for key, array in case.inputs.items():
                     digest.update(f"{key}{array.shape}{array.dtype}".encode())

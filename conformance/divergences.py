@@ -20,10 +20,11 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from packaging.specifiers import SpecifierSet
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from ..adapters import adapter, names
-from ..adapters.interface import EAGER, Adapter
+from ..adapters.interface import EAGER, NOTHING, Adapter
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -76,6 +77,9 @@ _SELECTS_ROWS = (
     *("dtype", "aspect", "reduction", "mode"),
 )
 
+#: fields that may be lists
+_SEVERAL = (*_SELECTS_ROWS, "of", "versions")
+
 #: names that stand for numbers held against each other
 _NUMBERS = frozenset({"got", "want", "scale", "floor"})
 
@@ -88,7 +92,8 @@ class Record:
     points: a NumPy expression over canonical inputs, parameters, ``got``, ``want``, ``dtype``,
     ``u``, ``tiny``, ``largest``. ``case`` selects whole cases by an expression over the same but
     ``got`` and ``want``. ``raises`` is part of the message of an exception that is the divergence.
-    A record that names no ``mode`` is of eager calls; in other modes it may show, and need not, since
+    ``versions`` are of the framework (``>=2.9``), or of a distribution that it is made of
+    (``optax>=0.2.6``). A record that names no ``mode`` is of eager calls; in other modes it may show, and need not, since
     a compiler computes otherwise.
     """
 
@@ -105,7 +110,7 @@ class Record:
     reduction: tuple[str, ...] = ("*",)
     mode: tuple[str, ...] = ()
     of: tuple[str, ...] = ("*",)
-    versions: str = ""
+    versions: tuple[str, ...] = ()
     where: str = ""
     case: str = ""
     raises: str = ""
@@ -113,12 +118,13 @@ class Record:
     rare: bool = False
     _compiled: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
-    def applies(self, identity: Mapping[str, Any]) -> bool:
-        """Whether this record speaks of the table row with that identity."""
-        if self.versions and not SpecifierSet(self.versions, prereleases=True).contains(
-            identity["version"]
-        ):
-            return False
+    def applies(self, identity: Mapping[str, Any], versions: Mapping[str, str] = NOTHING) -> bool:
+        """Whether this record speaks of the table row with that identity, with those versions of the
+        distributions that the framework is made of."""
+        for name, accepted in map(_versions, self.versions):
+            version = versions.get(name) if name else identity["version"]
+            if version is None or not accepted.contains(version):
+                return False
         return all(
             any(fnmatchcase(str(identity[name]), pattern) for pattern in getattr(self, name))
             for name in _SELECTS_ROWS
@@ -182,14 +188,30 @@ def parse(*texts: str) -> tuple[Record, ...]:
                 f"divergence {name}: reason is {entry['reason']!r}, not one of {REASONS}"
             )
         fields: dict[str, Any] = {
-            k: (tuple(v) if isinstance(v, list) else (v,)) if k in (*_SELECTS_ROWS, "of") else v
+            k: (tuple(v) if isinstance(v, list) else (v,)) if k in _SEVERAL else v
             for k, v in entry.items()
         }
+        try:
+            for stated in fields.get("versions", ()):
+                _versions(stated)
+        except (InvalidRequirement, InvalidSpecifier):
+            raise ValueError(
+                f"divergence {name}: versions is {stated!r}, neither a specifier such as '>=2.9,<3' nor "
+                f"one of a distribution such as 'optax>=0.2.6'"
+            ) from None
         records.append(Record(**fields))
     doubles = {r.id for r in records if sum(r.id == other.id for other in records) > 1}
     if doubles:
         raise ValueError(f"divergences with the same id: {sorted(doubles)}")
     return tuple(records)
+
+
+def _versions(stated: str) -> tuple[str, SpecifierSet]:
+    """Of which distribution, or "" of the framework, and which versions of it a record speaks."""
+    if not stated[:1].isalpha():
+        return "", SpecifierSet(stated, prereleases=True)
+    named = Requirement(stated)
+    return named.name, SpecifierSet(str(named.specifier), prereleases=True)
 
 
 def _entries(text: str) -> list[dict[str, Any]]:

@@ -30,6 +30,7 @@ def describe(frameworks: str | None = None) -> dict[str, Any]:
     from .. import __version__
     from ..adapters import adapter
     from ..reference.floats import describe_longdouble, offered
+    from ..reference.outcome import in_a_line
     from .cases import fingerprint
     from .error import BOUND
     from .selection import broken, find, match_frameworks
@@ -42,7 +43,7 @@ def describe(frameworks: str | None = None) -> dict[str, Any]:
         try:
             facts[one.name] = dict(one.facts())
         except Exception as error:
-            why = " ".join(f"{type(error).__name__}: {error}".split())
+            why = in_a_line(error)
             missing[one.name] = unusable[one.name] = f"adapter {one.name!r} has no facts: {why}"
             here.remove(one)
     beneath = [adapter(one.computes_with) for one in here if one.computes_with]

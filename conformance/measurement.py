@@ -82,7 +82,7 @@ class Subject:
     def records(self) -> tuple[divergences.Record, ...]:
         """The recorded divergences that speak of this row."""
         known = divergences.records_of(self.adapter)
-        return tuple(r for r in known if r.applies(self.identity))
+        return tuple(r for r in known if r.applies(self.identity, self.adapter.versions))
 
     def fitted(self) -> Subject:
         """The same row, its binding as this version of the framework takes it.

@@ -30,6 +30,7 @@ from typing import Any
 
 import numpy as np
 
+from ..adapters.interface import EAGER
 from ..reference.floats import DTYPES, float_of
 from ..reference.outcome import Outcome
 
@@ -154,7 +155,7 @@ class Outputs:
             else:
                 *place, _ = ROW
                 # runs from before there were modes name none
-                key = (framework, *(entry[name] for name in place), entry.get("mode", "eager"))
+                key = (framework, *(entry[name] for name in place), entry.get("mode", EAGER))
                 self.rows.setdefault(key, {}).update(entry["outputs"])
 
     def lines(self, framework: str) -> Iterator[str]:

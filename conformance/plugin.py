@@ -163,10 +163,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     try:
         result = yield
     except Exception as error:
+        from ..reference.outcome import in_a_line
+
         if (reason := _out_of_memory(error)) is not None:
             found.crash(" ".join(f"out of memory: {reason}".split())[:300])
         elif not found.failure:
-            found.failure = " ".join(f"no verdict: {type(error).__name__}: {error}".split())[:300]
+            found.failure = f"no verdict: {in_a_line(error)}"
         raise
     finally:
         row = found.row()
@@ -231,6 +233,7 @@ class Rows:
     def unfit(self, adapter: Any, device: str) -> str:
         """Start an adapter; why it cannot be judged, if it cannot, in one line."""
         from ..adapters.interface import Unavailable
+        from ..reference.outcome import in_a_line
         from .audit import bound
         from .calls import calls
         from .divergences import records_of
@@ -247,8 +250,7 @@ class Rows:
         except Unavailable as reason:
             return str(reason)
         except Exception as error:
-            said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-            return f"adapter {adapter.name!r} cannot be judged: {said}"
+            return f"adapter {adapter.name!r} cannot be judged: {in_a_line(error)}"
         return ""
 
     def write(self, event: str, **content: Any) -> None:

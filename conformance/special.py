@@ -15,7 +15,7 @@ import numpy as np
 from ..reference.floats import is_float
 from ..reference.function import INTEGER_KINDS
 from .aspects import cotangent, executed
-from .cases import Case, corpus, element_range, shape_of
+from .cases import Case, corpus, element_range, ordinary, shape_of
 from .error import BOUND, Expected
 from .measurement import Measurement
 from .properties import elementwise
@@ -54,7 +54,7 @@ def special_values(m: Measurement, kind: str) -> dict[str, float]:
 
 def special(m: Measurement) -> None:
     """Every special value in every real input, one at a time, among ordinary numbers."""
-    base = _spread(m, next(corpus(m.subject.binding, m.subject.dtype)))
+    base = _spread(m, ordinary(m.subject.binding, m.subject.dtype))
     if executed(m, base, m.subject.call(base)) is None:
         return  # where ordinary numbers raise, there is nothing to say of special ones
     for case, name, label in placements(m, base):
@@ -77,7 +77,8 @@ def placements(m: Measurement, base: Case) -> Iterator[tuple[Case, str, str]]:
         if kind in ("sign", "bit", "slope", "weight") or spec.shape == "C":
             continue
         for label, value in special_values(m, kind).items():
-            yield _with(m, base, name, value), name, label
+            for case in _with(m, base, name, value):
+                yield case, name, label
 
 
 def _static(m: Measurement) -> dict:
@@ -99,12 +100,15 @@ def _spread(m: Measurement, base: Case) -> Case:
     return replace(base, inputs=repeated)
 
 
-def _with(m: Measurement, base: Case, name: str, value: float) -> Case:
-    """The case with a special value as the first element of an input; where elements stand alone
-    also as one in the middle and as the last."""
-    array = np.array(base.inputs[name])
-    array.flat[[0, array.size // 2, -1] if _alone(m, base) else 0] = value
-    return Case(base.function, base.dtype, {**base.inputs, name: array}, base.params)
+def _with(m: Measurement, base: Case, name: str, value: float) -> Iterator[Case]:
+    """The case with a special value in an input: where elements stand alone as the first, one in
+    the middle and the last at once, else as the first and then as the last, since what looks for
+    the largest may see a NaN only where it begins."""
+    size = base.inputs[name].size
+    for places in [[0, size // 2, -1]] if _alone(m, base) else [[0], [-1]][:size]:
+        array = np.array(base.inputs[name])
+        array.flat[places] = value
+        yield Case(base.function, base.dtype, {**base.inputs, name: array}, base.params)
 
 
 def one_value(m: Measurement, case: Case, name: str, label: str) -> None:

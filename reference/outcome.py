@@ -22,3 +22,8 @@ class Outcome:
     refused: dict[str, str] = field(default_factory=dict)
     #: of a call that overwrites its first input: what that input holds afterwards
     overwritten: np.ndarray | None = None
+
+
+def in_a_line(error: BaseException, most: int = 300) -> str:
+    """An exception in one line of that many characters at most, its own lines joined."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:most]

@@ -442,6 +442,7 @@ ACTIVATIONS: list[Mutant] = [
     Mutant("rows-sum-to-less", "softmax", P, "a visible epsilon", formula=lambda x, axis: softmax(x, axis) / 1.0001),
     Mutant("diagonal-jacobian", "softmax", G, "p(1 − p) alone", pullback=lambda c, x, axis: {"x": c * softmax(x, axis) * (1 - softmax(x, axis))}),
     Mutant("nan-to-num", "softmax", S, "NaN hidden", formula=lambda x, axis: np.nan_to_num(softmax(x, axis))),
+    Mutant("nan-where-it-begins", "softmax", S, "ONNX Runtime 1.31: a NaN is seen where the row begins", formula=lambda x, axis: (lambda p: np.where(np.isnan(p) | np.isnan(np.take(x, [0], axis)), np.nan, p))(softmax(np.where(np.isnan(x), -np.inf, x), axis))),
     Mutant("no-shift", "gumbel_softmax", V, "exp overflows", formula=lambda x, axis, tau, hard: naive_softmax(x, axis), narrow=True),
     Mutant("divided-by-tau", "gumbel_softmax", V, "the mean of soft draws is no softmax(x/τ) either", formula=lambda x, axis, tau, hard: softmax(x / max(tau, 0.1), axis)),
     Mutant("gaussian-noise", "gumbel_softmax", P, "any noise will do", sampler=gumbel_softmax(noise=lambda r, shape, axis: r.normal(size=shape)), label=SOFT),

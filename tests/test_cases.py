@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from nnconform.adapters.interface import Binding
 from nnconform.conformance import cases
-from nnconform.conformance.cases import PLAN, Case, corpus, searched
+from nnconform.conformance.cases import PLAN, Case, corpus, ordinary, searched
 from nnconform.conformance.sources import Corpus
 from nnconform.reference import catalogue
 from nnconform.reference.floats import DTYPES, float_of, is_float
@@ -81,6 +81,16 @@ def test_a_shorter_corpus_is_the_beginning_of_the_longer() -> None:
     binding = plain("huber")
     whole = [digest(case) for case in corpus(binding, "float64")]
     assert [digest(case) for case in corpus(binding, "float64", 3)] == whole[:3]
+
+
+@each_binding
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_in_an_ordinary_case_a_row_is_more_than_its_first(binding: Binding, dtype: str) -> None:
+    case = ordinary(binding, dtype)
+    first = next(iter(case.inputs.values()))
+    assert first.ndim
+    assert 1 not in first.shape
+    assert np.abs(first.astype(np.float64)).max() < 100
 
 
 @each_binding

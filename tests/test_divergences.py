@@ -120,6 +120,23 @@ def test_a_record_speaks_of_the_rows_that_it_names(
     assert one(text).applies({**ROW, **row}) is applies
 
 
+@pytest.mark.parametrize(
+    ("versions", "applies"),
+    [
+        ('"optax>=0.2.6"', True),
+        ('"optax<0.2.6"', False),
+        ('["optax>=0.2.6", ">=2.13"]', True),
+        ('["optax>=0.2.6", "<2.13"]', False),
+        ('"scipy>=1"', False),  # not there
+    ],
+)
+def test_a_record_may_speak_of_versions_of_what_a_framework_is_made_of(
+    versions: str, applies: bool
+) -> None:
+    found = one(f"versions = {versions}").applies(ROW, {"framework": "2.13.0", "optax": "0.2.8"})
+    assert found is applies
+
+
 # -- which points ----------------------------------------------------------------------------------------
 
 

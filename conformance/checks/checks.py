@@ -19,7 +19,7 @@ from ..measurement import Measurement
 from . import user
 from .message import Finding
 from .mistakes import DETACHED
-from .trial import Inapplicable, Judgement, Trial, Wrong, in_a_line, upstream
+from .trial import Inapplicable, Judgement, Trial, Wrong, first_line_of, upstream
 
 Array = np.ndarray
 Run = Callable[[Trial], None]
@@ -77,7 +77,7 @@ def _call(t: Trial) -> None:
     )
     first, second = probe.outcome.value, again.value
     if again.error is not None or not _same(first, second):
-        text = in_a_line(again.error) if again.error is not None else _shown(second)
+        text = first_line_of(again.error) if again.error is not None else _shown(second)
         raise Wrong(
             Finding(
                 "call",
@@ -109,7 +109,7 @@ def _mutation(t: Trial) -> None:
                 t.own.answer(*(tensors[n] for n in t.inputs), **t.keywords)
         except Exception as error:
             raise Wrong(
-                Finding("mutation", "raises", t.setting(case), (("raises", in_a_line(error)),))
+                Finding("mutation", "raises", t.setting(case), (("raises", first_line_of(error)),))
             ) from None
         for name, tensor in tensors.items():
             now = t.adapter.array(tensor)
@@ -179,7 +179,7 @@ def _connected(t: Trial) -> None:
     outcome = t.execute(case, wrt, upstream)
     if isinstance(outcome.error, user.NoGradient):
         raise Inapplicable(str(outcome.error))
-    reason = in_a_line(outcome.error) if outcome.error is not None else ""
+    reason = first_line_of(outcome.error) if outcome.error is not None else ""
     reason = reason or next(iter(outcome.refused.values()), "")
     if reason:
         detached = "require grad" in reason or "None" in reason
@@ -524,7 +524,7 @@ def _compiled(t: Trial) -> None:
                     "compiled",
                     f"works as it is, but not through {compiler}",
                     t.setting(case),
-                    (("raises", in_a_line(outcome.error)),),
+                    (("raises", first_line_of(outcome.error)),),
                     fix="use the framework's operations on tensors: no NumPy, no Python if or float() on "
                     "values",
                 )
@@ -543,7 +543,7 @@ def _answered(t: Trial, case: Case, check: str) -> Array:
     """The value of a case; raises Wrong where the callable raises, or has lost its shape."""
     outcome = t.execute(case)
     if outcome.error is not None:
-        said = (("raises", in_a_line(outcome.error)),)
+        said = (("raises", first_line_of(outcome.error)),)
         raise Wrong(Finding(check, "raises", t.setting(case), said))
     assert outcome.value is not None
     return outcome.value

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ...reference import catalogue
+from ...reference.outcome import in_a_line
 from ..selection import UsageError
 from .api import Item
 from .limits import OutOfTime, within
@@ -101,8 +102,7 @@ def load(target: str) -> Any:
     except UsageError:
         raise
     except (Exception, SystemExit) as error:
-        said = " ".join(f"{type(error).__name__}: {error}".split())
-        raise UsageError(f"{where} cannot be imported: {said}") from None
+        raise UsageError(f"{where} cannot be imported: {in_a_line(error)}") from None
     found: Any = module
     for name in path.split("."):
         if not hasattr(found, name):

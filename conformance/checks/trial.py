@@ -264,7 +264,9 @@ class Trial:
             made = f"{self.name}({_written(self.constructed)})"
             raise Wrong(
                 Finding(
-                    "call", f"{made} cannot be constructed", facts=(("raises", in_a_line(error)),)
+                    "call",
+                    f"{made} cannot be constructed",
+                    facts=(("raises", first_line_of(error)),),
                 )
             ) from None
 
@@ -619,7 +621,7 @@ class Trial:
             "call",
             "raises when it is called",
             self.setting(probe.case),
-            (("raises", in_a_line(error)), *_where(error)),
+            (("raises", first_line_of(error)), *_where(error)),
             fix=fix,
         )
 
@@ -760,7 +762,7 @@ def _written(keywords: Mapping[str, Any]) -> str:
     return ", ".join(f"{n}={v!r}" for n, v in keywords.items())
 
 
-def in_a_line(error: BaseException) -> str:
+def first_line_of(error: BaseException) -> str:
     """An exception in one line."""
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     return f"{type(error).__name__}: {first}"[:200]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...reference.floats import is_float
+from ...reference.outcome import in_a_line
 
 Array = np.ndarray
 
@@ -18,7 +19,7 @@ def raised(error: BaseException | None) -> str:
     """An exception in one line; nothing for none."""
     if error is None:
         return ""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:160]
+    return in_a_line(error, 160)
 
 
 def number(value: Any) -> str:

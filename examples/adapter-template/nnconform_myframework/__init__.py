@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nnconform.adapters.interface import Adapter, Binding, Spelling, bind, surface
+from nnconform.adapters.interface import Adapter, Binding, Spelling, bind, numpy_source, surface
 
 # The framework is imported inside methods: `nnconform list` reads the rows of all adapters.
 
@@ -64,11 +64,7 @@ class MyFrameworkAdapter(Adapter):
 
     def source(self, array: np.ndarray) -> str:
         """Source text that makes the tensor, for reproducers."""
-        if not array.size:
-            return f"myframework.Tensor(np.zeros({array.shape}, '{array.dtype.name}'))"
-        numbers = array if array.dtype.kind in "biu" else array.astype(np.float64)
-        text = repr(numbers.tolist()).replace("inf", "np.inf").replace("nan", "np.nan")
-        return f"myframework.Tensor(np.array({text}, '{array.dtype.name}'))"
+        return f"myframework.Tensor({numpy_source(array)})"
 
     def unsupported(self, error: BaseException) -> bool:
         """Whether this says "not offered in this dtype" rather than "wrong"."""

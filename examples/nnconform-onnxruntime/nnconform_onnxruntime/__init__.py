@@ -20,6 +20,7 @@ from nnconform.adapters.interface import (
     Spelling,
     Unavailable,
     bind,
+    numpy_source,
     surface,
 )
 
@@ -182,12 +183,7 @@ class OnnxRuntimeAdapter(Adapter):
         return isinstance(error, NotImplementedError)  # operators raise it where there is no kernel
 
     def source(self, array: np.ndarray) -> str:
-        dtype = repr(array.dtype.name)
-        if not array.size:
-            return f"np.zeros({array.shape}, {dtype})"
-        values = array.astype(np.float64) if array.dtype.kind in "fV" else array
-        text = repr(values.tolist()).replace("inf", "np.inf").replace("nan", "np.nan")
-        return f"np.array({text}, {dtype})"
+        return numpy_source(array)
 
     def written(self, call: Call) -> tuple[list[str], str, dict[str, str]]:
         """The model as text, and the session that runs it: what a call does."""
