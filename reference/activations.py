@@ -965,18 +965,21 @@ def _(max_value: float, threshold: float, slope: float) -> dict[str, list[float]
 )
 def masked_softmax(x: Array, mask: Array, *, axis: int = -1) -> Array:
     """exp(xᵢ) / Σⱼ exp(xⱼ) over those along ``axis`` whose mask is 1; 0 for the others, and where none is."""
-    return np.where(mask > 0.5, primitives.softmax(_masked(x, mask), axis), 0)
+    return np.where(mask > 0.5, primitives.softmax(_masked(x, mask, axis), axis), 0)
 
 
 @masked_softmax.pullback
 def _(cotangent: Array, x: Array, mask: Array, *, axis: int) -> dict[str, Array]:
     kept = np.where(mask > 0.5, cotangent, 0)
-    gradient = softmax.gradients(kept, x=_masked(x, mask), axis=axis)["x"]
+    gradient = softmax.gradients(kept, x=_masked(x, mask, axis), axis=axis)["x"]
     return {"x": np.where(mask > 0.5, gradient, 0)}
 
 
-def _masked(x: Array, mask: Array) -> Array:
-    return np.where(mask > 0.5, x, -np.inf)
+def _masked(x: Array, mask: Array, axis: int) -> Array:
+    kept = np.where(mask > 0.5, x, -np.inf)
+    # where all that is kept is −∞ it is alike, and not like what is masked
+    alike = kept.max(axis=axis, keepdims=True) == -np.inf
+    return np.where(alike & (mask > 0.5), 0, kept)
 
 
 @masked_softmax.gradient_intermediate
