@@ -19,7 +19,7 @@ import re
 import warnings
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -143,10 +143,25 @@ class Call:
     #: one of the adapter's modes
     mode: str = EAGER
 
+    @property
+    def held(self) -> frozenset[str]:
+        """The tensors that the object keeps which the call constructs: parameters, and class weights."""
+        given = (self.constructor or {}).values()
+        return frozenset(_slots([*self.state.values(), *given, *self.constructor_args]))
+
     def canonical(self, name: str, array: np.ndarray) -> np.ndarray:
         """A gradient in the order of axes, and the shape, of the canonical input of that name."""
         array = laid_out(array, tuple(np.argsort(self.layout.get(name, ()))))
         return array.reshape(self.shapes.get(name, array.shape))
+
+
+def _slots(values: Iterable[Any]) -> Iterator[str]:
+    """The tensors that stand among arguments, by name."""
+    for value in values:
+        if isinstance(value, Slot):
+            yield value.name
+        elif isinstance(value, tuple):
+            yield from _slots(value)
 
 
 def literal(value: Any) -> str:
@@ -841,7 +856,7 @@ class Adapter(ABC):
         shows, made once for all tensors: what was compiled for it is used again."""
         constructed, text = self._function(call)
         taken = self._taken(call)
-        keeps = not any(isinstance(value, Slot) for value in call.state.values())
+        keeps = not call.held  # an object with tensors of its own is that of one call
         key = (call.mode, constructed, str(call.state), text)
         function = self._functions.get(key) if keeps else None
         if function is None:
@@ -863,8 +878,7 @@ class Adapter(ABC):
     @staticmethod
     def _taken(call: Call) -> list[str]:
         """The tensors that a call's function takes, which are those that no object keeps."""
-        kept = {value.name for value in call.state.values() if isinstance(value, Slot)}
-        return [name for name in call.arrays if name not in kept]
+        return [name for name in call.arrays if name not in call.held]
 
     def _function(self, call: Call) -> tuple[str, str]:
         """What a call constructs, if anything, and the function of tensors that is traced, as code."""

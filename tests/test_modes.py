@@ -207,6 +207,20 @@ def test_a_mode_gives_value_and_gradient_and_can_be_reproduced(
     assert f"{float(exact.value):.3f}" in capsys.readouterr().out, script
 
 
+@pytest.mark.framework("torch")
+def test_an_object_with_tensors_of_its_own_is_that_of_one_call() -> None:
+    scores, target = np.array([[1.0, 2.0, 0.5], [0.0, 1.0, 3.0]]), np.array([1, 2])
+    for weight in ([1.0, 2.0, 3.0], [0.5, 0.25, 4.0]):
+        inputs = {"input": scores, "target": target, "weight": np.array(weight)}
+        exact = oracle("cross_entropy", inputs, reduction="sum", gradient=True)
+        outcome = adapter("torch").evaluate(
+            *("cross_entropy", inputs, None, "sum"),
+            **{"surface": "torch.nn", "mode": "graph", "gradient": True},
+        )
+        assert outcome.value == pytest.approx(exact.value, rel=1e-6)
+        np.testing.assert_allclose(outcome.gradients["input"], exact.gradients["input"], rtol=1e-6)
+
+
 def test_a_mode_that_a_framework_lacks_is_named() -> None:
     with pytest.raises(ValueError, match="oracle has no mode 'compiled'; it has eager"):
         OracleAdapter().evaluate("tanh", {"x": np.ones(2)}, mode="compiled")
