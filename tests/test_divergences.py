@@ -54,8 +54,10 @@ def test_a_record_reads_as_it_is_written() -> None:
         (RECORD.replace("bug", "feature"), "oracle-relu-cut: reason is 'feature'"),
         (RECORD.replace('id = "oracle-relu-cut"', ""), "number 1: missing .'id'."),
         (RECORD + RECORD, "same id.*oracle-relu-cut"),
+        (RECORD + 'versions = "2.13"', "oracle-relu-cut: versions is '2.13', neither"),
+        (RECORD + 'versions = "optax >> 2"', "oracle-relu-cut: versions is 'optax >> 2', neither"),
     ],
-    ids=["unknown", "missing", "reason", "no-id", "double"],
+    ids=["unknown", "missing", "reason", "no-id", "double", "version", "distribution"],
 )
 def test_errors_name_the_record_and_the_field(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
