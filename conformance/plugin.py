@@ -168,7 +168,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         if (reason := _out_of_memory(error)) is not None:
             found.crash(" ".join(f"out of memory: {reason}".split())[:300])
         elif not found.failure:
-            found.failure = f"no verdict: {in_a_line(error)}"
+            found.failure = f"no verdict: {in_a_line(error, 300)}"
         raise
     finally:
         row = found.row()
@@ -250,7 +250,7 @@ class Rows:
         except Unavailable as reason:
             return str(reason)
         except Exception as error:
-            return f"adapter {adapter.name!r} cannot be judged: {in_a_line(error)}"
+            return f"adapter {adapter.name!r} cannot be judged: {in_a_line(error, 300)}"
         return ""
 
     def write(self, event: str, **content: Any) -> None:

@@ -24,6 +24,6 @@ class Outcome:
     overwritten: np.ndarray | None = None
 
 
-def in_a_line(error: BaseException, most: int = 300) -> str:
-    """An exception in one line of that many characters at most, its own lines joined."""
+def in_a_line(error: BaseException, most: int | None = None) -> str:
+    """An exception in one line, of that many characters at most, its own lines joined."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:most]

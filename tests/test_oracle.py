@@ -108,6 +108,12 @@ LIMITS: list[tuple[str, dict[str, Any], dict[str, Any], Any]] = [
     ("maxout", {"x": [[-INF, 1.0, INF, 1.0]]}, {}, [[1, INF]]),
     ("softmax", {"x": [0.0, -INF, 0.0]}, {}, [0.5, 0, 0.5]),
     ("softmax", {"x": [0.0, INF, 0.0]}, {}, [0, 1, 0]),
+    (
+        "masked_softmax",
+        {"x": [[-INF, 1.0, 2.0], [-INF, -INF, 3.0]], "mask": [[1.0, 0, 0], [1, 1, 0]]},
+        {},
+        [[1, 0, 0], [0.5, 0.5, 0]],
+    ),
     ("log_softmax", {"x": [3.0, -INF]}, {}, [0, -INF]),
     ("logsumexp", {"x": [[3.0, -INF], [INF, 0.0], [-INF, -INF]]}, {}, [3, INF, -INF]),
     ("mean_absolute_error", {"input": [INF, -INF], "target": [1.0, 1.0]}, {}, [INF, INF]),

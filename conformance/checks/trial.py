@@ -28,7 +28,7 @@ from ...reference.reductions import REDUCTIONS
 from .. import aspects
 from ..cases import Case, build, corpus
 from ..error import BOUND
-from ..measurement import Divergence, Measurement, Subject, Worst
+from ..measurement import Divergence, Measurement, Subject, Worst, first_line
 from ..selection import UsageError
 from ..sources import Corpus, Search
 from . import user
@@ -763,9 +763,8 @@ def _written(keywords: Mapping[str, Any]) -> str:
 
 
 def first_line_of(error: BaseException) -> str:
-    """An exception in one line."""
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {first}"[:200]
+    """An exception by the first line that it has."""
+    return f"{type(error).__name__}: {first_line(str(error))}"[:200]
 
 
 def _where(error: BaseException) -> tuple[tuple[str, str], ...]:
